@@ -1,0 +1,44 @@
+// Part "replay": every vector through our handlers, in each arrangement; and
+// the vectors of Next's own cache through Next's own cache, as the proof that
+// the replay does what the recorded app did.
+'use strict';
+
+const path = require('node:path');
+const { Replay } = require('./lib/replay.js');
+const { describe } = require('./lib/report.js');
+
+const ARRANGEMENTS = ['one', 'two', 'restart'];
+
+/** Which vectors an engine is measured by, and in which arrangements. */
+function planOf({ vectors, nextFolder }) {
+  const plan = [];
+  for (const vector of vectors) {
+    if (vector.isOracle && vector.major === 16 && nextFolder) plan.push({ vector, engine: 'next', arrangement: 'one' });
+    if (!vector.isOracle) plan.push({ vector, engine: 'reference', arrangement: 'whole' });
+    for (const arrangement of ARRANGEMENTS) plan.push({ vector, engine: 'nextcache', arrangement });
+  }
+  return plan;
+}
+
+async function run(context) {
+  const { report, judgement, engines, nextFolder } = context;
+  if (!nextFolder) report.note("Next 16.4.6 is not installed: its own cache is not replayed");
+  for (const { vector, engine, arrangement } of planOf(context)) {
+    const name = `replay ${vector.name} through ${engine}, ${arrangement}`;
+    engines.add(engine);
+    const replay = new Replay({
+      vector,
+      engine,
+      arrangement,
+      folder: path.join(context.folder, `${vector.name}-${engine}-${arrangement}`),
+      clockLibrary: context.clockLibrary,
+      env: nextFolder ? { CONFORMANCE_NEXT: nextFolder } : {},
+    });
+    await replay.run();
+    const unlisted = judgement.unlisted(replay.differences);
+    const listed = replay.differences.length - unlisted.length;
+    report.check(`${name}: ${replay.answers} answers, ${listed} listed differences`, unlisted.map(describe));
+  }
+}
+
+module.exports = { name: 'replay', run };
