@@ -10,10 +10,10 @@ const { describe } = require('./lib/report.js');
 const ARRANGEMENTS = ['one', 'two', 'restart'];
 
 /** Which vectors an engine is measured by, and in which arrangements. */
-function planOf({ vectors, nextFolder }) {
+function planOf({ vectors, nextFolders }) {
   const plan = [];
   for (const vector of vectors) {
-    if (vector.isOracle && vector.major === 16 && nextFolder) plan.push({ vector, engine: 'next', arrangement: 'one' });
+    if (vector.isOracle && nextFolders[vector.major]) plan.push({ vector, engine: 'next', arrangement: 'one' });
     if (!vector.isOracle) plan.push({ vector, engine: 'reference', arrangement: 'whole' });
     for (const arrangement of ARRANGEMENTS) plan.push({ vector, engine: 'nextcache', arrangement });
   }
@@ -21,23 +21,22 @@ function planOf({ vectors, nextFolder }) {
 }
 
 async function run(context) {
-  const { report, judgement, engines, nextFolder } = context;
-  if (!nextFolder) report.note("Next 16.4.6 is not installed: its own cache is not replayed");
+  const { report, judgement, engines, nextFolders } = context;
+  if (!nextFolders[16]) report.note('Next 16.4.6 is not installed: its own cache is not replayed');
   for (const { vector, engine, arrangement } of planOf(context)) {
-    const name = `replay ${vector.name} through ${engine}, ${arrangement}`;
-    engines.add(engine);
-    const replay = new Replay({
+        const replay = new Replay({
       vector,
       engine,
       arrangement,
       folder: path.join(context.folder, `${vector.name}-${engine}-${arrangement}`),
       clockLibrary: context.clockLibrary,
-      env: nextFolder ? { CONFORMANCE_NEXT: nextFolder } : {},
+      env: engine === 'next' ? { CONFORMANCE_NEXT: nextFolders[vector.major] } : {},
     });
+    engines.add(replay.label);
     await replay.run();
     const unlisted = judgement.unlisted(replay.differences);
     const listed = replay.differences.length - unlisted.length;
-    report.check(`${name}: ${replay.answers} answers, ${listed} listed differences`, unlisted.map(describe));
+    report.check(`replay ${vector.name} through ${replay.label}, ${arrangement}: ${replay.answers} answers, ${listed} listed differences`, unlisted.map(describe));
   }
 }
 

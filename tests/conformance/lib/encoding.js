@@ -97,4 +97,4 @@ const digest = (text) => crypto.createHash('sha256').update(Buffer.from(text, 'u
 /** A recorded value as encode() would write it today. */
 const normalise = (recorded) => encode(decode(recorded));
 
-module.exports = { decode, encode, normalise };
+module.exports = { decode, encode, normalise, streamOf };

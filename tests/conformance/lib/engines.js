@@ -20,9 +20,9 @@ function nextcache() {
 function next() {
   const server = path.join(process.env.CONFORMANCE_NEXT, 'dist/server/lib');
   const Singular = require(path.join(server, 'incremental-cache/file-system-cache.js')).default;
-  const { createDefaultCacheHandler } = require(path.join(server, 'cache-handlers/default.js'));
   const handlers = new Map();
   const plural = (name) => {
+    const { createDefaultCacheHandler } = require(path.join(server, 'cache-handlers/default.js'));
     if (!handlers.has(name)) handlers.set(name, createDefaultCacheHandler(52428800));
     return handlers.get(name);
   };

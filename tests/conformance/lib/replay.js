@@ -34,6 +34,11 @@ class Replay {
     this.clock = new Clock(clockLibrary, path.join(folder, 'clock'), vector.rows[0].t);
   }
 
+  /** The engine as differences.js calls it. */
+  get label() {
+    return this.engine === 'next' ? `next ${this.vector.major}` : this.engine;
+  }
+
   async run() {
     let phase = 'build';
     try {
@@ -170,7 +175,7 @@ class Replay {
     this.differences.push({
       suite: 'replay',
       vector: this.vector.name,
-      engine: this.engine,
+      engine: this.label,
       arrangement: this.arrangement,
       row: row.index,
       phase: row.phase,

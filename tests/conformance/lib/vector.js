@@ -80,4 +80,4 @@ function pretendNextIsInstalled(root, version) {
   fs.writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ name: 'next', version }));
 }
 
-module.exports = { Vector, setTime };
+module.exports = { Vector, VERSIONS, setTime };
