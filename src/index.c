@@ -1,0 +1,432 @@
+/* index.c - creates, maps, validates and publishes the shared table.
+ *
+ *   header 4 KiB | tag rows | segment words | slots | access bytes | counters
+ *   `- flushed by every invalidation -'
+ *
+ * The file is preallocated whole before it is mapped and never truncated, so
+ * that no touch of the mapping can fault. It appears under its name complete,
+ * by link(), and leaves it by unlink(); who still maps it sees the DEAD bit of
+ * the epoch word. Geometry is read once, checked, and kept outside the mapping.
+ */
+#include "index.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define INDEX_MAGIC "NXCINDEX"
+#define INDEX_VERSION 1
+#define PAGE 4096u
+#define MIB (UINT64_C(1) << 20)
+#define DEFAULT_TAG_ROWS 65536u
+#define MAX_SEGMENTS (1u << 20)
+#define MAX_BUCKETS (1u << 28)
+#define MAX_TAG_BUCKETS (1u << 21)
+#define LOCK_LIVE 0     /* byte that every process locks for reading */
+#define LOCK_COUNTERS 1 /* first of the bytes that own a counter row */
+#define CEILING_ROUNDS 64
+
+_Static_assert(sizeof(nxc__header) <= PAGE, "the header is one page");
+
+/* ---- geometry ------------------------------------------------------------------ */
+
+static uint64_t page_up(uint64_t n) {
+  return (n + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+}
+
+nxc__geometry nxc__index_geometry(uint64_t bound_bytes, uint32_t tag_rows) {
+  nxc__geometry g = {.bound_bytes = bound_bytes};
+  uint64_t rows = tag_rows ? tag_rows : DEFAULT_TAG_ROWS;
+
+  g.tag_buckets = (uint32_t)((rows + NXC__WAYS - 1) / NXC__WAYS);
+  if (g.tag_buckets > MAX_TAG_BUCKETS) g.tag_buckets = MAX_TAG_BUCKETS;
+  if (!bound_bytes) return g;
+  uint64_t segment = MIB;
+  while (segment < 16 * MIB && segment * 2 <= bound_bytes / 64) segment *= 2;
+  g.segment_bytes = (uint32_t)segment;
+  uint64_t segments = bound_bytes / segment;
+  g.segments = segments > MAX_SEGMENTS ? MAX_SEGMENTS : (uint32_t)segments;
+  uint64_t buckets = bound_bytes / 2048 / NXC__WAYS;
+  g.buckets = buckets > MAX_BUCKETS ? MAX_BUCKETS : (uint32_t)buckets;
+  return g;
+}
+
+static bool geometry_is_sane(const nxc__geometry *g) {
+  uint32_t s = g->segment_bytes;
+  return s >= MIB && s <= 16 * MIB && (s & (s - 1)) == 0 && g->segments >= 2 &&
+         g->segments <= MAX_SEGMENTS && g->buckets >= 1 && g->buckets <= MAX_BUCKETS &&
+         g->tag_buckets >= 1 && g->tag_buckets <= MAX_TAG_BUCKETS;
+}
+
+typedef struct layout {
+  uint64_t rows, segments, slots, access, counters, end;
+} layout;
+
+static layout layout_of(const nxc__geometry *g) {
+  layout l;
+  l.rows = PAGE;
+  l.segments = page_up(l.rows + (uint64_t)g->tag_buckets * sizeof(nxc__tag_bucket));
+  l.slots = page_up(l.segments + (uint64_t)g->segments * 8);
+  l.access = page_up(l.slots + (uint64_t)g->buckets * NXC__WAYS * 8);
+  l.counters = page_up(l.access + (uint64_t)g->buckets * NXC__WAYS);
+  l.end = l.counters + (uint64_t)(NXC__COUNTER_ROWS + 1) * NXC__COUNTERS * 8;
+  return l;
+}
+
+uint64_t nxc__index_file_bytes(const nxc__geometry *g) {
+  return layout_of(g).end;
+}
+
+/* ---- the header ---------------------------------------------------------------- */
+
+static uint64_t header_check(const nxc__header *h) {
+  return nxc__checksum(h, offsetof(nxc__header, check), INDEX_VERSION);
+}
+
+static uint64_t boot_hash(void) {
+  char id[64];
+  int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 1;
+  ssize_t n = read(fd, id, sizeof id);
+  close(fd);
+  uint64_t h = nxc__checksum(id, n > 0 ? (size_t)n : 0, 0);
+  return h ? h : 1;
+}
+
+/* An epoch that no earlier index of this directory reached: they count marks
+ * from such a start, at most 2048 in a millisecond. Fits a double until 2109. */
+static uint64_t epoch_start(int64_t now_ms, uint64_t above) {
+  uint64_t start = (uint64_t)(now_ms > 0 ? now_ms : 1) << 11;
+  return start > above ? start : above + NXC__BOOT_JUMP;
+}
+
+static int header_init(nxc__header *h, const nxc__plan *plan) {
+  const nxc__geometry *g = &plan->geometry;
+  memset(h, 0, sizeof *h);
+  memcpy(h->magic, INDEX_MAGIC, sizeof h->magic);
+  h->version = INDEX_VERSION;
+  h->header_bytes = PAGE;
+  h->geometry = *g;
+  h->file_bytes = layout_of(g).end;
+  if (nxc__random(h->instance, NXC__ID_SIZE) || nxc__random(h->key, NXC__ID_SIZE)) return -1;
+  /* The rows that are kept hold hashes under the old key. */
+  if (plan->replaces) memcpy(h->key, plan->replaces->header->key, NXC__ID_SIZE);
+  h->check = header_check(h);
+  uint64_t epoch = epoch_start(plan->now_ms, plan->epoch_above);
+  atomic_init(&h->boot, boot_hash());
+  atomic_init(&h->epoch, epoch);
+  /* Work that began before this index was made may have missed its marks. */
+  atomic_init(&h->floor, epoch);
+  atomic_init(&h->floor_wall_ms, (uint64_t)plan->floor_wall_ms);
+  atomic_init(&h->origin, epoch);
+  atomic_init(&h->origin_wall_ms, (uint64_t)plan->origin_wall_ms);
+  /* Sequences start at the number of segments: 0 means "never used". */
+  atomic_init(&h->cursor, (uint64_t)g->segments << 32 | g->segment_bytes / NXC__UNIT);
+  atomic_init(&h->ceiling, (uint64_t)g->segments * (CEILING_ROUNDS + 1));
+  return 0;
+}
+
+static bool header_is_sane(const nxc__header *h, uint64_t file_bytes) {
+  return memcmp(h->magic, INDEX_MAGIC, sizeof h->magic) == 0 && h->version == INDEX_VERSION &&
+         h->header_bytes == PAGE && h->check == header_check(h) &&
+         geometry_is_sane(&h->geometry) && h->file_bytes == file_bytes &&
+         layout_of(&h->geometry).end == file_bytes;
+}
+
+/* After another boot the words may be older than what the disk holds: jump over
+ * every epoch and every position that could have been given out. Doing it twice
+ * is harmless, so nobody locks. */
+static void catch_up_after_boot(nxc__index *x) {
+  nxc__header *h = x->header;
+  uint64_t boot = boot_hash(), seen = atomic_load(&h->boot);
+
+  if (seen == boot) return;
+  atomic_fetch_add(&h->epoch, NXC__BOOT_JUMP);
+  if (x->geometry.segments) {
+    uint64_t n = x->geometry.segments, cursor = atomic_load(&h->cursor);
+    uint64_t next = (cursor >> 32) + 1, ceiling = atomic_load(&h->ceiling);
+    if (next < ceiling) next += (ceiling - next + n - 1) / n * n; /* keeps the order of the ring */
+    atomic_store(&h->ceiling, next + n * CEILING_ROUNDS);
+    (void)nxc__index_flush(x);
+    nxc__word_raise(&h->cursor, (next - 1) << 32 | x->geometry.segment_bytes / NXC__UNIT);
+  }
+  (void)nxc__index_flush(x);
+  atomic_compare_exchange_strong(&h->boot, &seen, boot);
+}
+
+/* ---- mapping ------------------------------------------------------------------- */
+
+static nxc__index *index_new(void *map, const nxc__header *h, int fd) {
+  nxc__index *x = calloc(1, sizeof *x);
+  if (!x) return NULL;
+  layout l = layout_of(&h->geometry);
+  char *base = map;
+
+  x->map = map;
+  x->map_bytes = (size_t)l.end;
+  x->durable_bytes = (size_t)l.segments;
+  x->header = map;
+  x->tag_buckets = (void *)(base + l.rows);
+  x->segments = (void *)(base + l.segments);
+  x->slots = (void *)(base + l.slots);
+  x->access = (void *)(base + l.access);
+  x->counters = (void *)(base + l.counters);
+  x->geometry = h->geometry;
+  memcpy(x->instance, h->instance, NXC__ID_SIZE);
+  x->seed = nxc__checksum(h->instance, NXC__ID_SIZE, INDEX_VERSION);
+  nxc__secret_init(&x->secret, h->key);
+  x->fd = fd;
+  return x;
+}
+
+int nxc__index_anonymous(uint32_t tag_rows, int64_t now_ms, nxc__index **out) {
+  nxc__plan plan = {.geometry = nxc__index_geometry(0, tag_rows), .now_ms = now_ms};
+  size_t bytes = (size_t)layout_of(&plan.geometry).end;
+  nxc__header *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (map == MAP_FAILED) return NXC_E_NOMEM;
+  if (header_init(map, &plan) == 0 && (*out = index_new(map, map, -1))) return NXC_OK;
+  munmap(map, bytes);
+  return NXC_E_NOMEM;
+}
+
+static int lock_byte(int fd, short type, off_t byte) {
+  struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+  return fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+static nxc__word *past_of(const nxc__index *x) {
+  return x->counters + (size_t)NXC__COUNTER_ROWS * NXC__COUNTERS;
+}
+
+/* Waits a little for a process that is just replacing the index (the caller
+ * finds it dead then), but never for one that was stopped while doing so. */
+static void lock_live(int fd) {
+  const struct timespec pause = {0, 1000000};
+  for (int tries = 0; tries < 200 && lock_byte(fd, F_RDLCK, LOCK_LIVE) && errno == EAGAIN; tries++) {
+    nanosleep(&pause, NULL);
+  }
+}
+
+bool nxc__index_claim(nxc__index *x) {
+  return lock_byte(x->fd, F_WRLCK, LOCK_LIVE) == 0;
+}
+
+/* Takes a counter row whose owner is gone and folds it into the past. With all
+ * rows taken the last one is shared: counting is atomic anyway. */
+static void counters_claim(nxc__index *x) {
+  nxc__word *past = past_of(x);
+
+  for (int row = 0; row < NXC__COUNTER_ROWS; row++) {
+    x->counter_row = row;
+    if (lock_byte(x->fd, F_WRLCK, LOCK_COUNTERS + row)) continue;
+    nxc__word *mine = nxc__counters_of(x);
+    for (int i = 0; i < NXC__COUNTERS; i++) {
+      /* Added before it is taken away: a crash here counts twice, never less. */
+      uint64_t n = atomic_load(&mine[i]);
+      if (!n) continue;
+      atomic_fetch_add(&past[i], n);
+      atomic_fetch_sub(&mine[i], n);
+    }
+    return;
+  }
+}
+
+static int index_map(int fd, const struct stat *st, nxc__index **out) {
+  nxc__header h;
+  ssize_t n = pread(fd, &h, sizeof h, 0);
+
+  if (n < 0) return NXC_E_IO;
+  if (n != (ssize_t)sizeof h || !header_is_sane(&h, (uint64_t)st->st_size)) return NXC_E_FORMAT;
+  void *map = mmap(NULL, (size_t)st->st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (map == MAP_FAILED) return NXC_E_IO;
+  nxc__index *x = index_new(map, &h, fd);
+  if (!x) {
+    munmap(map, (size_t)st->st_size);
+    return NXC_E_NOMEM;
+  }
+  x->dev = st->st_dev;
+  x->ino = st->st_ino;
+  lock_live(fd);
+  counters_claim(x);
+  catch_up_after_boot(x);
+  *out = x;
+  return NXC_OK;
+}
+
+int nxc__index_open(int dir, nxc__index **out) {
+  struct stat st;
+  int fd = openat(dir, "index", O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+  if (fd < 0) {
+    if (errno == ENOENT) return NXC_MISS;
+    /* A link, a directory or a socket in its place is damage, not an error. */
+    return errno == ELOOP || errno == EISDIR || errno == ENXIO ? NXC_E_FORMAT : NXC_E_IO;
+  }
+  int rc = NXC_E_IO;
+  if (fstat(fd, &st) == 0) {
+    bool ours = S_ISREG(st.st_mode) && st.st_uid == geteuid();
+    rc = ours ? index_map(fd, &st, out) : NXC_E_FORMAT;
+  }
+  if (rc != NXC_OK) {
+    int saved = errno;
+    close(fd);
+    errno = saved;
+  }
+  return rc;
+}
+
+void nxc__index_close(nxc__index *x) {
+  if (!x) return;
+  munmap(x->map, x->map_bytes);
+  if (x->fd >= 0) close(x->fd); /* gives the locks back */
+  free(x);
+}
+
+/* ---- building and publishing --------------------------------------------------- */
+
+void nxc__index_data_name(const unsigned char instance[NXC__ID_SIZE], char name[static 48]) {
+  char *at = name + sprintf(name, "data-");
+  for (int i = 0; i < NXC__ID_SIZE; i++) at += sprintf(at, "%02x", instance[i]);
+}
+
+static int create_file(int dir, const char *name) {
+  return openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
+static int write_all(int fd, const void *bytes, size_t size, off_t at) {
+  ssize_t n = pwrite(fd, bytes, size, at);
+  if (n == (ssize_t)size) return 0;
+  if (n >= 0) errno = EIO;
+  return -1;
+}
+
+static int fill_index(int fd, const nxc__header *h, const nxc__index *replaces) {
+  int rc = posix_fallocate(fd, 0, (off_t)h->file_bytes);
+  if (rc) {
+    errno = rc;
+    return -1;
+  }
+  if (write_all(fd, h, sizeof *h, 0)) return -1;
+  size_t rows = (size_t)h->geometry.tag_buckets * sizeof(nxc__tag_bucket);
+  if (replaces && write_all(fd, replaces->tag_buckets, rows, PAGE)) return -1;
+  return fdatasync(fd);
+}
+
+static int create_files(int dir, const char *temporary, const char *data, const nxc__header *h,
+                        const nxc__index *replaces) {
+  int fd = create_file(dir, temporary);
+  if (fd < 0) return -1;
+  int rc = fill_index(fd, h, replaces);
+  int saved = errno;
+  close(fd);
+  if (rc == 0) {
+    fd = create_file(dir, data);
+    saved = errno;
+    if (fd >= 0) close(fd);
+    rc = fd < 0 ? -1 : 0;
+  }
+  errno = saved;
+  return rc;
+}
+
+/* 0, or an errno. */
+static int publish(int dir, const char *temporary, const nxc__index *replaces) {
+  if (replaces) {
+    if (renameat(dir, temporary, dir, "index")) return errno;
+    atomic_fetch_or(&replaces->header->epoch, NXC__EPOCH_DEAD);
+  } else if (linkat(dir, temporary, dir, "index", 0)) {
+    return errno;
+  }
+  unlinkat(dir, temporary, 0);
+  /* Without its directory entry a power cut would take the marks along. */
+  return fsync(dir) && errno != EINVAL ? errno : 0;
+}
+
+int nxc__index_create(int dir, const nxc__plan *plan) {
+  nxc__header h;
+  char data[48], temporary[48];
+
+  if (header_init(&h, plan)) return NXC_E_IO;
+  nxc__index_data_name(h.instance, data);
+  snprintf(temporary, sizeof temporary, "tmp-%s", data + sizeof "data-" - 1);
+  int error = create_files(dir, temporary, data, &h, plan->replaces) ? errno : 0;
+  if (!error) error = publish(dir, temporary, plan->replaces);
+  if (!error) return NXC_OK;
+  unlinkat(dir, temporary, 0);
+  unlinkat(dir, data, 0);
+  errno = error;
+  /* ENOENT: somebody swept our temporary file away. Both mean "look again". */
+  return error == EEXIST || error == ENOENT ? NXC_MISS : NXC_E_IO;
+}
+
+void nxc__index_sweep(int dir, const nxc__index *index) {
+  char keep[48];
+  int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+  if (!d) {
+    if (fd >= 0) close(fd);
+    return;
+  }
+  nxc__index_data_name(index->instance, keep);
+  for (struct dirent *e; (e = readdir(d));) {
+    bool data = strncmp(e->d_name, "data-", 5) == 0 && strcmp(e->d_name, keep) != 0;
+    bool temporary = strncmp(e->d_name, "tmp-", 4) == 0;
+    if (!data && !temporary) continue;
+    /* The sweep of a creator that was stopped in the middle must not hit what a
+     * later one made. */
+    struct stat st;
+    if (fstatat(dir, "index", &st, AT_SYMLINK_NOFOLLOW) || st.st_ino != index->ino) break;
+    unlinkat(dir, e->d_name, 0);
+  }
+  closedir(d);
+}
+
+void nxc__index_unlink(int dir, const nxc__index *index) {
+  struct stat st;
+  char data[48];
+
+  nxc__index_data_name(index->instance, data);
+  if (fstatat(dir, "index", &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_ino == index->ino) {
+    unlinkat(dir, "index", 0);
+  }
+  unlinkat(dir, data, 0);
+}
+
+int nxc__index_flush(nxc__index *x) {
+  if (x->fd < 0) return 0;
+  return msync(x->map, x->durable_bytes, MS_SYNC);
+}
+
+/* ---- words --------------------------------------------------------------------- */
+
+bool nxc__word_raise(nxc__word *word, uint64_t value) {
+  uint64_t seen = atomic_load(word);
+  while (seen < value) {
+    if (atomic_compare_exchange_weak(word, &seen, value)) return true;
+  }
+  return false;
+}
+
+uint64_t nxc__counter_sum(const nxc__index *x, unsigned counter) {
+  uint64_t sum = 0;
+  for (size_t row = 0; row <= NXC__COUNTER_ROWS; row++) {
+    sum += atomic_load_explicit(&x->counters[row * NXC__COUNTERS + counter], memory_order_relaxed);
+  }
+  return sum;
+}
+
+void nxc__counters_carry(nxc__index *from, nxc__index *to) {
+  nxc__word *mine = nxc__counters_of(from), *past = past_of(from);
+  for (unsigned i = 0; i < NXC__COUNTERS; i++) {
+    nxc__count(to, i, atomic_exchange(&mine[i], 0));
+    atomic_fetch_add(&past_of(to)[i], atomic_exchange(&past[i], 0));
+  }
+}

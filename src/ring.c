@@ -1,0 +1,511 @@
+/* ring.c - one ring of bytes, one table of hints, six rules.
+ *
+ *   slot word  fingerprint 16 | moved 1 | tombstone 1 | sequence 28 | unit 18
+ *   on disk    prefix 24 bytes | record            at unit * 64 of the segment
+ *
+ * A position is {segment sequence, unit}; it is given out once and never again,
+ * so a slot word never means two things. A segment's place in the file is its
+ * sequence modulo the number of segments; a record is alive while the segment
+ * word of that place still holds its sequence.
+ *
+ * When two writers meet:
+ *  1. Put and remove clear the dead words of their fingerprint: one left behind
+ *     would keep old tokens valid for ever.
+ *  2. A genuine word beats a moved one: a copy is newer in position only.
+ *  3. Of two genuine words the higher position wins; who sees both clears the
+ *     loser before using the winner, and an inserter looks again after its CAS.
+ *  4. A remove leaves a positioned tombstone, also where nothing stood: it beats
+ *     an older put in flight.
+ *  5. The checksum covers the whole record, and its position: a writer that was
+ *     stopped and wakes after a round may overwrite anything.
+ *  6. (tags.c) The floor rises before a tag row is freed.
+ */
+#include "ring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define DISK_MAGIC 0x4452584eu /* "NXRD" */
+#define FIRST_READ 8192        /* most records need no second read */
+#define TRIES 64               /* of a loop that other processes can upset */
+#define CEILING_ROUNDS 64
+
+#define SEQ_BITS 28
+#define UNIT_BITS 18
+#define SEQ_LIMIT (UINT64_C(1) << SEQ_BITS)
+#define POSITION_MASK ((UINT64_C(1) << (SEQ_BITS + UNIT_BITS)) - 1)
+#define TOMBSTONE (UINT64_C(1) << 46)
+#define MOVED (UINT64_C(1) << 47)
+#define ALLOCATED (UINT64_C(1) << 63) /* of a segment word */
+
+typedef struct prefix { /* little-endian, 24 bytes */
+  uint32_t magic;
+  uint32_t size; /* of the record that follows */
+  uint64_t position;
+  uint64_t sum; /* of the three above, seeded with the record's own checksum */
+} prefix;
+_Static_assert(sizeof(prefix) == 24, "the prefix is a format");
+
+static uint64_t word_seq(uint64_t word) {
+  return (word & POSITION_MASK) >> UNIT_BITS;
+}
+
+static uint64_t word_fingerprint(uint64_t word) {
+  return word >> 48;
+}
+
+static uint64_t word_make(nxc__hash hash, uint64_t flags, uint64_t position) {
+  return (hash.hi >> 48) << 48 | flags | position;
+}
+
+/* ---- opening ------------------------------------------------------------------- */
+
+int nxc__ring_open(int dir, nxc__index *index, nxc__ring *ring) {
+  char name[48];
+  struct stat st;
+
+  nxc__index_data_name(index->instance, name);
+  int fd = openat(dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  if (fd < 0) return errno == EMFILE || errno == ENFILE ? NXC_E_IO : NXC_E_FORMAT;
+  if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_uid != geteuid()) {
+    close(fd);
+    return NXC_E_FORMAT;
+  }
+  ring->index = index;
+  ring->fd = fd;
+  atomic_init(&ring->no_nowait, false);
+  return NXC_OK;
+}
+
+void nxc__ring_close(nxc__ring *ring) {
+  close(ring->fd);
+}
+
+size_t nxc__ring_largest_bytes(const nxc__ring *ring) {
+  return ring->index->geometry.segment_bytes - sizeof(prefix);
+}
+
+uint64_t nxc__ring_held_bytes(const nxc__ring *ring) {
+  struct stat st;
+  return fstat(ring->fd, &st) ? 0 : (uint64_t)st.st_blocks * 512;
+}
+
+/* ---- positions ----------------------------------------------------------------- */
+
+static nxc__word *segment_word(const nxc__ring *r, uint64_t seq) {
+  return &r->index->segments[seq % r->index->geometry.segments];
+}
+
+static bool is_alive(const nxc__ring *r, uint64_t word) {
+  uint64_t seq = word_seq(word);
+  uint64_t unit = word & ((1u << UNIT_BITS) - 1);
+  return (atomic_load(segment_word(r, seq)) & ~ALLOCATED) == seq &&
+         unit < r->index->geometry.segment_bytes / NXC__UNIT;
+}
+
+static off_t file_offset(const nxc__ring *r, uint64_t word) {
+  uint64_t place = word_seq(word) % r->index->geometry.segments;
+  uint64_t unit = word & ((1u << UNIT_BITS) - 1);
+  return (off_t)(place * r->index->geometry.segment_bytes + unit * NXC__UNIT);
+}
+
+/* Leaves the segment that the cursor `seen` points into. Anybody may finish what
+ * a killed process began; a late one changes nothing. */
+static void advance(nxc__ring *r, uint64_t seen) {
+  nxc__header *h = r->index->header;
+  uint64_t next = (seen >> 32) + 1, n = r->index->geometry.segments;
+  nxc__word *word = segment_word(r, next);
+  uint64_t holds = atomic_load(word);
+
+  /* Only while the cursor stands is `holds` the sequence of the round before. */
+  if (atomic_load(&h->cursor) != seen) return;
+  if (next >= atomic_load(&h->ceiling)) {
+    nxc__word_raise(&h->ceiling, next + n * CEILING_ROUNDS);
+    (void)nxc__index_flush(r->index);
+  }
+  uint64_t target = next << 32;
+  if ((holds & ~ALLOCATED) < next) {
+    if (!atomic_compare_exchange_strong(word, &holds, next | (holds & ALLOCATED))) return;
+    if (holds & ~ALLOCATED) nxc__count(r->index, NXC__C_DISK_RECYCLED, 1);
+  } else if ((holds & ~ALLOCATED) > next) { /* a damaged cursor: never go back */
+    target = (holds & ~ALLOCATED) << 32 | r->index->geometry.segment_bytes / NXC__UNIT;
+  }
+  atomic_compare_exchange_strong(&h->cursor, &seen, target);
+}
+
+/* Gives the segment its blocks, so that writing into it cannot run out of disk. */
+static bool allocate(nxc__ring *r, uint64_t seq, uint64_t holds) {
+  uint64_t bytes = r->index->geometry.segment_bytes;
+  uint64_t place = seq % r->index->geometry.segments;
+  int rc;
+
+  do rc = fallocate(r->fd, 0, (off_t)(place * bytes), (off_t)bytes);
+  while (rc && errno == EINTR);
+  if (rc) return false;
+  atomic_compare_exchange_strong(segment_word(r, seq), &holds, holds | ALLOCATED);
+  return true;
+}
+
+/* A position for `units`, or 0. With `stay` it does not leave the segment. A
+ * segment that cannot be allocated is left at once: the ring is shorter. */
+static uint64_t reserve_units(nxc__ring *r, uint64_t units, bool needs_space, bool stay,
+                              bool *half_way) {
+  nxc__header *h = r->index->header;
+  uint64_t per_segment = r->index->geometry.segment_bytes / NXC__UNIT;
+  uint64_t tries = 2 * (uint64_t)r->index->geometry.segments + TRIES;
+
+  while (tries) {
+    uint64_t cursor = atomic_load(&h->cursor);
+    uint64_t seq = cursor >> 32, unit = cursor & UINT32_MAX;
+    uint64_t holds = atomic_load(segment_word(r, seq));
+
+    if (seq == 0 || seq + 1 >= SEQ_LIMIT) return 0;
+    bool fits = unit + units <= per_segment && (holds & ~ALLOCATED) == seq;
+    if (fits && needs_space && !(holds & ALLOCATED)) fits = allocate(r, seq, holds);
+    if (!fits) {
+      if (stay) return 0;
+      advance(r, cursor);
+      tries--;
+      continue;
+    }
+    if (atomic_compare_exchange_weak(&h->cursor, &cursor, cursor + units)) {
+      *half_way = unit < per_segment / 2 && unit + units >= per_segment / 2;
+      return seq << UNIT_BITS | unit;
+    }
+  }
+  return 0;
+}
+
+static int reserve(nxc__ring *r, nxc__hash hash, const nxc_entry *entry, uint64_t flags, bool stay,
+                   nxc__write *w) {
+  uint64_t bytes = entry ? sizeof(prefix) + entry->record->size : 1;
+  uint64_t units = (bytes + NXC__UNIT - 1) / NXC__UNIT;
+
+  *w = (nxc__write){.hash = hash, .entry = entry};
+  if (entry) {
+    if (entry->record->size > nxc__ring_largest_bytes(r)) return NXC_E_TOO_LARGE;
+    w->sum = nxc__checksum(entry->record, entry->record->size, r->index->seed);
+  } else {
+    flags |= TOMBSTONE;
+  }
+  uint64_t position = reserve_units(r, units, entry != NULL, stay, &w->half_way);
+  if (!position) return NXC_E_IO;
+  w->word = word_make(hash, flags, position);
+  return NXC_OK;
+}
+
+int nxc__ring_reserve(nxc__ring *r, nxc__hash hash, const nxc_entry *entry, nxc__write *w) {
+  return reserve(r, hash, entry, 0, false, w);
+}
+
+/* ---- the bucket ---------------------------------------------------------------- */
+
+static nxc__word *bucket_of(const nxc__ring *r, nxc__hash hash) {
+  return r->index->slots + (size_t)nxc__hash_place(hash.lo, r->index->geometry.buckets) * NXC__WAYS;
+}
+
+static bool beats(uint64_t a, uint64_t b) {
+  if ((a & MOVED) != (b & MOVED)) return !(a & MOVED);
+  return (a & POSITION_MASK) > (b & POSITION_MASK);
+}
+
+static bool clear_word(nxc__word *slot, uint64_t word) {
+  return atomic_compare_exchange_strong(slot, &word, 0);
+}
+
+typedef struct spot {
+  nxc__word *slot; /* NULL: none */
+  uint64_t word;
+} spot;
+
+/* One pass: the winner of the fingerprint, with losers (and, for writers, dead
+ * words) cleared. False when another process interfered: look again. */
+static bool scan_once(nxc__ring *r, nxc__word *bucket, uint64_t fingerprint, bool writer,
+                      spot *best) {
+  *best = (spot){NULL, 0};
+  for (int i = 0; i < NXC__WAYS; i++) {
+    uint64_t word = atomic_load(&bucket[i]);
+    if (!word || word_fingerprint(word) != fingerprint) continue;
+    if (!is_alive(r, word)) {
+      if (writer && !clear_word(&bucket[i], word)) return false;
+      continue;
+    }
+    spot loser = {&bucket[i], word};
+    if (!best->slot || beats(word, best->word)) {
+      spot winner = loser;
+      loser = *best;
+      *best = winner;
+    }
+    if (loser.slot && !clear_word(loser.slot, loser.word)) return false;
+  }
+  return true;
+}
+
+static bool scan(nxc__ring *r, nxc__hash hash, bool writer, spot *best) {
+  for (int tries = 0; tries < TRIES; tries++) {
+    if (scan_once(r, bucket_of(r, hash), hash.hi >> 48, writer, best)) return true;
+  }
+  return false;
+}
+
+/* Where a key without a word of its own goes: an empty slot, a dead one, or the
+ * one that the ring would recycle first. */
+static spot choose(nxc__ring *r, nxc__word *bucket) {
+  spot dead = {NULL, 0}, oldest = {NULL, 0};
+  for (int i = 0; i < NXC__WAYS; i++) {
+    uint64_t word = atomic_load(&bucket[i]);
+    if (!word) return (spot){&bucket[i], 0};
+    if (!is_alive(r, word)) {
+      dead = (spot){&bucket[i], word};
+    } else if (!oldest.slot || (word & POSITION_MASK) < (oldest.word & POSITION_MASK)) {
+      oldest = (spot){&bucket[i], word};
+    }
+  }
+  return dead.slot ? dead : oldest;
+}
+
+/* Makes `word` the word of its key. */
+static int publish(nxc__ring *r, nxc__hash hash, uint64_t word, nxc__token *token) {
+  for (int tries = 0; tries < TRIES; tries++) {
+    spot target;
+    if (!scan(r, hash, true, &target)) break;
+    if (target.slot && !beats(word, target.word)) return NXC_SUPERSEDED;
+    if (!target.slot) target = choose(r, bucket_of(r, hash));
+    uint64_t before = target.word;
+    if (!atomic_compare_exchange_strong(target.slot, &before, word)) continue;
+    bool evicts = before && is_alive(r, before) && word_fingerprint(before) != hash.hi >> 48;
+    if (evicts) nxc__count(r->index, NXC__C_DISK_OVERFLOW, 1);
+    atomic_store_explicit(&r->index->access[target.slot - r->index->slots], 0,
+                          memory_order_relaxed);
+    *token = (nxc__token){target.slot, word};
+    /* Another inserter may have done the same in another slot meanwhile. */
+    spot winner;
+    if (!scan(r, hash, true, &winner)) break;
+    if (winner.slot && winner.slot != target.slot && beats(winner.word, word)) {
+      return NXC_SUPERSEDED;
+    }
+    return NXC_OK;
+  }
+  return NXC_E_IO;
+}
+
+/* ---- writing ------------------------------------------------------------------- */
+
+static int write_record(nxc__ring *r, const nxc__write *w) {
+  uint32_t size = w->entry->record->size;
+  prefix p = {.magic = DISK_MAGIC, .size = size, .position = w->word & POSITION_MASK};
+  p.sum = nxc__checksum(&p, offsetof(prefix, sum), w->sum);
+  struct iovec iov[2] = {{&p, sizeof p}, {(void *)(uintptr_t)w->entry->record, size}};
+  off_t at = file_offset(r, w->word);
+  size_t left = sizeof p + size;
+
+  while (left) {
+    ssize_t n = pwritev(r->fd, iov, 2, at);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return NXC_E_IO;
+    at += n;
+    left -= (size_t)n;
+    for (int i = 0; i < 2; i++) {
+      size_t done = (size_t)n < iov[i].iov_len ? (size_t)n : iov[i].iov_len;
+      iov[i].iov_base = (char *)iov[i].iov_base + done;
+      iov[i].iov_len -= done;
+      n -= (ssize_t)done;
+    }
+  }
+  nxc__count(r->index, NXC__C_BYTES_WRITTEN, sizeof p + size);
+  return NXC_OK;
+}
+
+int nxc__ring_commit(nxc__ring *r, const nxc__write *w, nxc__token *token) {
+  if (w->entry) {
+    if (write_record(r, w)) {
+      nxc__count(r->index, NXC__C_DISK_ERRORS, 1);
+      return NXC_E_IO;
+    }
+    /* The ring went round while we wrote: what we wrote may be anything. */
+    if (!is_alive(r, w->word)) return NXC_E_IO;
+  }
+  return publish(r, w->hash, w->word, token);
+}
+
+int nxc__ring_remove(nxc__ring *r, nxc__hash hash, nxc__token *token) {
+  nxc__write w;
+  int rc = nxc__ring_reserve(r, hash, NULL, &w);
+  return rc == NXC_OK ? nxc__ring_commit(r, &w, token) : rc;
+}
+
+/* ---- reading ------------------------------------------------------------------- */
+
+/* Bytes read, short only at the end of the file; -1 with errno. */
+static ssize_t read_some(nxc__ring *r, void *to, size_t size, off_t at, bool nowait) {
+  size_t done = 0;
+  while (done < size) {
+    struct iovec iov = {(char *)to + done, size - done};
+    int flags = nowait && !atomic_load_explicit(&r->no_nowait, memory_order_relaxed) ? RWF_NOWAIT
+                                                                                    : 0;
+    ssize_t n = preadv2(r->fd, &iov, 1, at + (off_t)done, flags);
+    if (n > 0) {
+      done += (size_t)n;
+    } else if (n == 0) {
+      break;
+    } else if (errno == EOPNOTSUPP && flags) {
+      atomic_store(&r->no_nowait, true);
+    } else if (errno != EINTR) {
+      return -1;
+    }
+  }
+  return (ssize_t)done;
+}
+
+static int read_failure(nxc__ring *r) {
+  if (errno == EAGAIN) return NXC__WOULD_BLOCK;
+  nxc__count(r->index, NXC__C_DISK_ERRORS, 1);
+  return NXC_E_IO;
+}
+
+/* Reads what stands at the word's position and lets it prove itself. */
+static int read_record(nxc__ring *r, uint64_t word, bool nowait, nxc_entry **out) {
+  _Alignas(8) unsigned char first[FIRST_READ];
+  off_t at = file_offset(r, word);
+  size_t room = r->index->geometry.segment_bytes -
+                (size_t)((uint64_t)at % r->index->geometry.segment_bytes);
+  ssize_t n = read_some(r, first, room < FIRST_READ ? room : FIRST_READ, at, nowait);
+  if (n < 0) return read_failure(r);
+
+  const prefix *p = (const prefix *)(const void *)first;
+  if ((size_t)n < sizeof *p || p->magic != DISK_MAGIC || p->position != (word & POSITION_MASK) ||
+      p->size > room - sizeof *p) {
+    return NXC__CORRUPT;
+  }
+  nxc_entry *e = nxc__record_blank(p->size);
+  if (!e) return NXC_E_NOMEM;
+  size_t have = (size_t)n - sizeof *p;
+  int rc = NXC_OK;
+  if (have >= p->size) {
+    have = p->size;
+  }
+  memcpy(e->record, first + sizeof *p, have);
+  if (have < p->size) {
+    size_t rest = p->size - have;
+    n = read_some(r, (char *)e->record + have, rest, at + n, nowait);
+    if (n < 0) rc = read_failure(r);
+    if (n >= 0 && (size_t)n < rest) rc = NXC__CORRUPT;
+  }
+  if (rc == NXC_OK) {
+    uint64_t sum = nxc__checksum(e->record, p->size, r->index->seed);
+    bool intact = nxc__checksum(p, offsetof(prefix, sum), sum) == p->sum &&
+                  nxc__record_check(e->record, p->size);
+    if (!intact) rc = NXC__CORRUPT;
+  }
+  if (rc != NXC_OK) {
+    nxc_entry_unref(e);
+    return rc;
+  }
+  nxc__count(r->index, NXC__C_BYTES_READ, sizeof *p + p->size);
+  *out = e;
+  return NXC_OK;
+}
+
+/* What an unreadable record means: the ring went round (look again), or damage
+ * that stays (forget the word). */
+static int unreadable(nxc__ring *r, const spot *at, bool *again) {
+  *again = atomic_load(at->slot) != at->word || !is_alive(r, at->word);
+  if (*again) return NXC_MISS;
+  clear_word(at->slot, at->word);
+  nxc__count(r->index, NXC__C_CORRUPT, 1);
+  return NXC__CORRUPT;
+}
+
+int nxc__ring_get(nxc__ring *r, nxc__hash hash, nxc_slice key, bool nowait, nxc_entry **entry,
+                  nxc__token *token) {
+  int rc = NXC_MISS;
+  for (int tries = 0; tries < 2; tries++) {
+    spot at;
+    if (!scan(r, hash, false, &at) || !at.slot || (at.word & TOMBSTONE)) return NXC_MISS;
+    rc = read_record(r, at.word, nowait, entry);
+    if (rc == NXC__CORRUPT) {
+      bool again;
+      rc = unreadable(r, &at, &again);
+      if (again) continue;
+    }
+    if (rc != NXC_OK) return rc;
+    if (!nxc__record_has_key(*entry, key)) { /* another key with this fingerprint */
+      nxc_entry_unref(*entry);
+      *entry = NULL;
+      return NXC_MISS;
+    }
+    *token = (nxc__token){at.slot, at.word};
+    nxc__ring_touch(r, token);
+    return NXC_OK;
+  }
+  return rc;
+}
+
+void nxc__ring_touch(nxc__ring *r, const nxc__token *token) {
+  if (!token->slot) return;
+  atomic_uchar *access = &r->index->access[token->slot - r->index->slots];
+  if (!atomic_load_explicit(access, memory_order_relaxed)) {
+    atomic_store_explicit(access, 1, memory_order_relaxed);
+  }
+}
+
+/* ---- walking and second lives -------------------------------------------------- */
+
+void nxc__ring_each(nxc__ring *r, bool (*visit)(void *arg, nxc_entry *entry), void *arg) {
+  size_t slots = (size_t)r->index->geometry.buckets * NXC__WAYS;
+  for (size_t i = 0; i < slots; i++) {
+    uint64_t word = atomic_load_explicit(&r->index->slots[i], memory_order_relaxed);
+    if (!word || (word & TOMBSTONE) || !is_alive(r, word)) continue;
+    nxc_entry *e;
+    if (read_record(r, word, false, &e) != NXC_OK) continue;
+    bool more = visit(arg, e);
+    nxc_entry_unref(e);
+    if (!more) return;
+  }
+}
+
+/* Copies one record forward; false when there is no more room for copies. */
+static bool move_one(nxc__ring *r, nxc__word *slot, uint64_t word, nxc_entry *e, uint64_t *budget) {
+  nxc__write w;
+  nxc_record record;
+  uint64_t bytes = sizeof(prefix) + e->record->size;
+
+  if (bytes > *budget) return true;
+  nxc_entry_read(e, &record);
+  nxc__hash hash = nxc__hash_key(&r->index->secret, record.key);
+  if (hash.hi >> 48 != word_fingerprint(word)) return true;
+  if (reserve(r, hash, e, MOVED, true, &w) != NXC_OK) return false;
+  *budget -= bytes;
+  if (write_record(r, &w) || !is_alive(r, w.word)) return true;
+  /* Replaces just the word it was copied from: a put in between wins. */
+  if (atomic_compare_exchange_strong(slot, &word, w.word)) {
+    atomic_store_explicit(&r->index->access[slot - r->index->slots], 0, memory_order_relaxed);
+    nxc__count(r->index, NXC__C_DISK_MOVED, 1);
+  }
+  return true;
+}
+
+void nxc__ring_move(nxc__ring *r, bool (*keep)(void *arg, const nxc_entry *entry), void *arg) {
+  const nxc__geometry *g = &r->index->geometry;
+  uint64_t cursor_seq = atomic_load(&r->index->header->cursor) >> 32;
+  uint64_t budget = g->segment_bytes / 4;
+  size_t slots = (size_t)g->buckets * NXC__WAYS;
+
+  if (cursor_seq + 1 <= g->segments) return;
+  uint64_t next = cursor_seq + 1 - g->segments;
+  for (size_t i = 0; i < slots; i++) {
+    uint64_t word = atomic_load_explicit(&r->index->slots[i], memory_order_relaxed);
+    if (!word || (word & TOMBSTONE) || word_seq(word) != next || !is_alive(r, word)) continue;
+    if (!atomic_load_explicit(&r->index->access[i], memory_order_relaxed)) continue;
+    nxc_entry *e;
+    if (read_record(r, word, false, &e) != NXC_OK) continue;
+    bool more = !keep(arg, e) || move_one(r, &r->index->slots[i], word, e, &budget);
+    nxc_entry_unref(e);
+    if (!more) return;
+  }
+}

@@ -1,0 +1,76 @@
+/* ring.h - the data file: reserve, write, publish, read, recycle.
+ *
+ * Records are appended at a cursor that runs through equal segments for ever;
+ * entering a segment kills what it held a round ago. The index says where a key
+ * may be; the record there says whether it is. Lock-free among processes.
+ */
+#ifndef NXC_RING_H
+#define NXC_RING_H
+
+#include "index.h"
+#include "record.h"
+
+typedef struct nxc__ring {
+  nxc__index *index;
+  int fd;
+  atomic_bool no_nowait; /* the file system refuses RWF_NOWAIT */
+} nxc__ring;
+
+/* Where a version of a key stands in the index, and the word that says so: as
+ * long as the slot holds the word, no process has replaced or removed it. */
+typedef struct nxc__token {
+  nxc__word *slot; /* NULL: no disk */
+  uint64_t word;
+} nxc__token;
+
+/* Codes of this layer beside nxc_result. */
+enum { NXC__CORRUPT = -100, NXC__WOULD_BLOCK = -101 };
+
+/* Opens the data file of the index. NXC_OK, NXC_E_FORMAT, NXC_E_IO (errno). */
+int nxc__ring_open(int dir, nxc__index *index, nxc__ring *ring);
+void nxc__ring_close(nxc__ring *ring);
+
+size_t nxc__ring_largest_bytes(const nxc__ring *ring);
+
+typedef struct nxc__write {
+  nxc__hash hash;
+  const nxc_entry *entry; /* NULL: a tombstone */
+  uint64_t sum;           /* of the record */
+  uint64_t word;          /* what will stand in the slot */
+  bool half_way;          /* the cursor passed the middle of a segment */
+} nxc__write;
+
+/* Takes the place, and with it the order among the versions of its key. Never
+ * waits for a disk. NXC_OK, NXC_E_TOO_LARGE, NXC_E_IO: no place can be had. */
+int nxc__ring_reserve(nxc__ring *ring, nxc__hash hash, const nxc_entry *entry, nxc__write *write);
+
+/* Writes and publishes. NXC_OK with the token; NXC_SUPERSEDED: a newer version
+ * stands; NXC_E_IO: not written, the old version may still stand. */
+int nxc__ring_commit(nxc__ring *ring, const nxc__write *write, nxc__token *token);
+
+/* Removes a key by a tombstone that also beats older puts in flight. */
+int nxc__ring_remove(nxc__ring *ring, nxc__hash hash, nxc__token *token);
+
+/* NXC_OK with a new reference and its token; NXC_MISS; NXC__CORRUPT;
+ * NXC_E_IO; NXC_E_NOMEM; NXC__WOULD_BLOCK only with `nowait`. */
+int nxc__ring_get(nxc__ring *ring, nxc__hash hash, nxc_slice key, bool nowait, nxc_entry **entry,
+                  nxc__token *token);
+
+static inline bool nxc__token_holds(const nxc__token *token) {
+  return !token->slot || atomic_load(token->slot) == token->word;
+}
+
+/* Notes that the entry was used: it earns a second life. */
+void nxc__ring_touch(nxc__ring *ring, const nxc__token *token);
+
+/* Copies what was used, and `keep` says is alive, out of the segment that will
+ * be recycled next: at most a quarter of a segment, never advancing. Blocks. */
+void nxc__ring_move(nxc__ring *ring, bool (*keep)(void *arg, const nxc_entry *entry), void *arg);
+
+/* Bytes of the file that are allocated. */
+uint64_t nxc__ring_held_bytes(const nxc__ring *ring);
+
+/* Calls for each published record that can be read, until it returns false. */
+void nxc__ring_each(nxc__ring *ring, bool (*visit)(void *arg, nxc_entry *entry), void *arg);
+
+#endif

@@ -1,0 +1,296 @@
+/* store.c - finds, makes, recognises and replaces what stands in a directory.
+ *
+ *   <dir>/CACHEDIR.TAG  <dir>/v1/index  <dir>/v1/data-<instance>
+ *
+ * The subdirectory is ours alone (0700, our uid) and is opened without following
+ * links; what its parent allows is the host's business. A store that is damaged,
+ * or whose half is missing, is replaced, and then nothing from before is believed:
+ * its marks are gone.
+ */
+#include "store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#define VERSION_DIR "v1"
+#define TRIES 16
+#define DEFAULT_DISK_BYTES (UINT64_C(1) << 30)
+
+/* ---- the directory ------------------------------------------------------------- */
+
+static int fail(nxc__trouble *t, const char *dir, const char *what) {
+  t->fatal = true;
+  snprintf(t->text, sizeof t->text,
+           "cannot use the cache directory %.200s: %.200s; the cache lives in memory only", dir, what);
+  return -1;
+}
+
+/* mkdir -p; a component that cannot be made because it exists is fine. */
+static int make_dirs(const char *dir) {
+  char path[4096];
+  size_t n = strlen(dir);
+
+  if (n == 0 || n >= sizeof path) {
+    errno = n ? ENAMETOOLONG : ENOENT;
+    return -1;
+  }
+  memcpy(path, dir, n + 1);
+  for (size_t i = 1; i <= n; i++) {
+    if (path[i] != '/' && path[i] != '\0') continue;
+    char kept = path[i];
+    path[i] = '\0';
+    if (mkdir(path, 0777) && errno != EEXIST && (kept == '\0' || access(path, X_OK))) return -1;
+    path[i] = kept;
+  }
+  return 0;
+}
+
+/* A lock or a shared mapping there means little or nothing. */
+static const char *foreign_file_system(int fd) {
+  static const struct {
+    unsigned magic;
+    const char *name;
+  } foreign[] = {
+      {0x6969, "NFS"},       {0x517b, "SMB"},        {0xff534d42, "CIFS"}, {0xfe534d42, "SMB2"},
+      {0x01021997, "9p"},    {0x65735546, "FUSE or virtiofs"}, {0x5346414f, "AFS"},
+      {0x00c36400, "Ceph"},  {0x0bd00bd0, "Lustre"}, {0x01161970, "GFS2"},
+  };
+  struct statfs s;
+  if (fstatfs(fd, &s)) return NULL;
+  for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+    if ((unsigned)s.f_type == foreign[i].magic) return foreign[i].name;
+  }
+  return NULL;
+}
+
+/* So that backups leave the cache out; its absence harms nobody. */
+static void write_cachedir_tag(int parent) {
+  static const char text[] =
+      "Signature: 8a477f597d28d172789f06886806bc55\n"
+      "# This directory is a cache made by nextcache; it may be removed at any time.\n";
+  int fd = openat(parent, "CACHEDIR.TAG", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+                  0644);
+  if (fd < 0) return;
+  if (write(fd, text, sizeof text - 1) < 0) unlinkat(parent, "CACHEDIR.TAG", 0);
+  close(fd);
+}
+
+static int check_version_dir(int fd, const char *dir, nxc__trouble *t) {
+  struct stat st;
+  char text[160];
+
+  if (fstat(fd, &st)) return fail(t, dir, strerror(errno));
+  if (st.st_uid != geteuid()) {
+    snprintf(text, sizeof text, "its subdirectory " VERSION_DIR
+             " belongs to uid %u and this process runs as uid %u",
+             (unsigned)st.st_uid, (unsigned)geteuid());
+    return fail(t, dir, text);
+  }
+  if ((st.st_mode & 077) && fchmod(fd, 0700)) return fail(t, dir, strerror(errno));
+  const char *foreign = foreign_file_system(fd);
+  if (!foreign) return 0;
+  snprintf(text, sizeof text, "it is on a network or user-space file system (%s)", foreign);
+  return fail(t, dir, text);
+}
+
+/* The descriptor of our subdirectory, or -1 with the trouble. */
+static int open_version_dir(const char *dir, nxc__trouble *t) {
+  if (make_dirs(dir)) return fail(t, dir, strerror(errno));
+  int parent = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (parent < 0) return fail(t, dir, strerror(errno));
+  if (mkdirat(parent, VERSION_DIR, 0700) == 0) {
+    write_cachedir_tag(parent);
+    fsync(parent);
+  } else if (errno != EEXIST) {
+    int saved = errno;
+    close(parent);
+    return fail(t, dir, strerror(saved));
+  }
+  int fd = openat(parent, VERSION_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+  int saved = errno;
+  close(parent);
+  if (fd < 0) return fail(t, dir, strerror(saved));
+  if (check_version_dir(fd, dir, t) == 0) return fd;
+  close(fd);
+  return -1;
+}
+
+/* ---- opening ------------------------------------------------------------------- */
+
+typedef struct opening {
+  const nxc__place *place;
+  int64_t now_ms;
+  int dir;
+  bool died;            /* something stood here and is gone */
+  bool created;         /* by us */
+  uint64_t epoch_above;
+} opening;
+
+static nxc__geometry wanted_geometry(const nxc__place *place) {
+  uint64_t bytes = place->disk_bytes == NXC_ADOPT ? DEFAULT_DISK_BYTES : place->disk_bytes;
+  return nxc__index_geometry(bytes, place->tag_rows);
+}
+
+static int create(opening *o, const nxc__index *replaces) {
+  nxc__plan plan = {
+      .geometry = wanted_geometry(o->place),
+      .now_ms = o->now_ms,
+      .epoch_above = o->epoch_above,
+      .floor_wall_ms = o->died ? o->now_ms : 0,
+      .origin_wall_ms = o->died ? o->now_ms : 0,
+      .replaces = replaces,
+  };
+  if (replaces) {
+    plan.geometry.tag_buckets = replaces->geometry.tag_buckets;
+    plan.epoch_above = nxc__epoch_load(replaces) & ~NXC__EPOCH_DEAD;
+    plan.floor_wall_ms = (int64_t)atomic_load(&replaces->header->floor_wall_ms);
+    plan.origin_wall_ms = (int64_t)atomic_load(&replaces->header->origin_wall_ms);
+  }
+  int rc = nxc__index_create(o->dir, &plan);
+  o->created = o->created || rc == NXC_OK;
+  return rc;
+}
+
+static void note_death(opening *o, const nxc__index *index) {
+  uint64_t epoch = nxc__epoch_load(index) & ~NXC__EPOCH_DEAD;
+  if (epoch > o->epoch_above) o->epoch_above = epoch;
+  o->died = true;
+}
+
+/* Another bound than the index was made for: taken over when nobody else has it
+ * open, its entries given up; else the index's own holds. */
+static int match_bound(opening *o, nxc__index *x, nxc__trouble *t) {
+  uint64_t wanted = o->place->disk_bytes;
+
+  if (wanted == NXC_ADOPT || wanted == x->geometry.bound_bytes) return NXC_OK;
+  if (nxc__index_claim(x)) return create(o, x) == NXC_OK ? NXC_MISS : NXC_OK;
+  snprintf(t->text, sizeof t->text,
+           "the cache directory %.300s is in use with a bound of %llu bytes, which holds until all "
+           "its processes have ended; asked for: %llu",
+           o->place->dir, (unsigned long long)x->geometry.bound_bytes, (unsigned long long)wanted);
+  return NXC_OK;
+}
+
+/* One look at what stands there: NXC_OK with the store's index and ring; NXC_MISS:
+ * it was made, or removed, look again; NXC_E_IO. */
+static int try_open(opening *o, nxc__store *s, nxc__trouble *t) {
+  nxc__index *x = NULL;
+  int rc = nxc__index_open(o->dir, &x);
+
+  if (rc == NXC_MISS) {
+    rc = create(o, NULL);
+    return rc == NXC_OK ? NXC_MISS : rc;
+  }
+  if (rc == NXC_E_FORMAT) {
+    /* Damaged, or not a file. A directory goes only when it is empty. */
+    o->died = true;
+    if (unlinkat(o->dir, "index", 0) == 0 || errno == ENOENT) return NXC_MISS;
+    return unlinkat(o->dir, "index", AT_REMOVEDIR) == 0 ? NXC_MISS : NXC_E_IO;
+  }
+  if (rc != NXC_OK) return rc;
+  if (!(nxc__epoch_load(x) & NXC__EPOCH_DEAD)) {
+    rc = nxc__ring_open(o->dir, x, &s->ring);
+    if (rc == NXC_OK) {
+      rc = match_bound(o, x, t);
+      if (rc == NXC_OK) {
+        s->index = x;
+        return NXC_OK;
+      }
+      nxc__ring_close(&s->ring);
+    }
+  }
+  if (rc == NXC_OK || rc == NXC_E_FORMAT) { /* dead, or without its data */
+    note_death(o, x);
+    atomic_fetch_or(&x->header->epoch, NXC__EPOCH_DEAD);
+    nxc__index_unlink(o->dir, x);
+    rc = NXC_MISS;
+  }
+  nxc__index_close(x);
+  return rc;
+}
+
+int nxc__store_open(const nxc__place *place, int64_t now_ms, const nxc__store *died,
+                    nxc__store **out, nxc__trouble *t) {
+  opening o = {.place = place, .now_ms = now_ms};
+  nxc__store *s = calloc(1, sizeof *s);
+
+  *t = (nxc__trouble){.fatal = false};
+  if (!s) return NXC_E_NOMEM;
+  o.dir = open_version_dir(place->dir, t);
+  if (o.dir < 0) {
+    free(s);
+    return NXC_MEMORY_ONLY;
+  }
+  if (died) note_death(&o, died->index);
+  int rc = NXC_MISS;
+  for (int tries = 0; tries < TRIES && rc == NXC_MISS; tries++) rc = try_open(&o, s, t);
+  int saved = errno;
+  if (rc == NXC_OK && o.created) nxc__index_sweep(o.dir, s->index);
+  close(o.dir);
+  if (rc == NXC_OK) {
+    atomic_init(&s->refs, 1);
+    s->disk = true;
+    *out = s;
+    return NXC_OK;
+  }
+  free(s);
+  if (rc == NXC_E_NOMEM) return rc;
+  fail(t, place->dir, rc == NXC_MISS ? "other processes keep replacing it" : strerror(saved));
+  return NXC_MEMORY_ONLY;
+}
+
+int nxc__store_anonymous(uint32_t tag_rows, int64_t now_ms, int64_t origin_wall_ms,
+                         nxc__store **out) {
+  nxc__store *s = calloc(1, sizeof *s);
+  if (!s) return NXC_E_NOMEM;
+  int rc = nxc__index_anonymous(tag_rows, now_ms, &s->index);
+  if (rc != NXC_OK) {
+    free(s);
+    return rc;
+  }
+  atomic_init(&s->refs, 1);
+  nxc__word_raise(&s->index->header->origin_wall_ms, (uint64_t)origin_wall_ms);
+  *out = s;
+  return NXC_OK;
+}
+
+nxc__store *nxc__store_ref(nxc__store *s) {
+  atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+  return s;
+}
+
+void nxc__store_unref(nxc__store *s) {
+  if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1) return;
+  if (s->disk) nxc__ring_close(&s->ring);
+  nxc__index_close(s->index);
+  free(s);
+}
+
+/* ---- replacing ----------------------------------------------------------------- */
+
+bool nxc__store_is_current(const nxc__store *s, const char *dir) {
+  char path[4096];
+  struct stat st;
+  int n = snprintf(path, sizeof path, "%s/" VERSION_DIR "/index", dir);
+  if (n < 0 || (size_t)n >= sizeof path || lstat(path, &st)) return false;
+  return st.st_ino == s->index->ino && st.st_dev == s->index->dev;
+}
+
+void nxc__store_kill(nxc__store *s) {
+  atomic_fetch_or(&s->index->header->epoch, NXC__EPOCH_DEAD);
+}
+
+void nxc__store_remove(nxc__store *s, const char *dir) {
+  nxc__trouble ignored;
+  nxc__store_kill(s);
+  int fd = open_version_dir(dir, &ignored);
+  if (fd < 0) return;
+  nxc__index_unlink(fd, s->index);
+  close(fd);
+}

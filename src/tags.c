@@ -1,0 +1,197 @@
+/* tags.c - the tag rows: find, mark, recycle.
+ *
+ * A row is the hash of a tag and words that only grow. The order of everything:
+ *
+ *   mark   value = epoch + 1 -> row words -> epoch + 1
+ *   read   epoch -> row words -> floor
+ *   free   hash | DYING -> floor >= row words -> flush -> epoch + 1 -> hash = 0
+ *
+ * So a reader whose epoch has not moved since it last looked has missed nothing,
+ * and a reader that no longer finds a row sees a floor that covers it. Content
+ * whose birth was read after a mark returned is never hit by it; content born
+ * while it ran may go either way.
+ *
+ * A row that is taken over keeps its old words: they are at most the floor, so
+ * they condemn nothing that the floor does not. Two rows of one tag, made by two
+ * processes at once, are harmless: readers look at all ways of a bucket.
+ */
+#include "tags.h"
+
+static nxc__tag_bucket *bucket_of(const nxc__index *x, uint64_t hash) {
+  /* The hash has 63 bits; the place is chosen by its top ones. */
+  return &x->tag_buckets[nxc__hash_place(hash << 1, x->geometry.tag_buckets)];
+}
+
+static uint64_t larger(uint64_t a, uint64_t b) {
+  return a > b ? a : b;
+}
+
+/* ---- rows come and go ---------------------------------------------------------- */
+
+/* Completes the freeing of a row, whoever began it. Any number of processes may
+ * do so at once, and one that is late changes nothing. */
+static void row_free(nxc__index *x, nxc__tag_bucket *b, int way, uint64_t dying) {
+  nxc__header *h = x->header;
+  uint64_t marked = larger(atomic_load(&b->dead[way]), atomic_load(&b->stale[way]));
+  uint64_t wall = larger(atomic_load(&b->dead_wall_ms[way]), atomic_load(&b->stale_wall_ms[way]));
+
+  nxc__word_raise(&h->floor_wall_ms, wall);
+  if (nxc__word_raise(&h->floor, marked)) nxc__count(x, NXC__C_FLOOR_RAISES, 1);
+  (void)nxc__index_flush(x);
+  atomic_fetch_add(&h->epoch, 1);
+  atomic_compare_exchange_strong(&b->hash[way], &dying, 0);
+}
+
+static int row_find(const nxc__tag_bucket *b, uint64_t hash, uint64_t *seen) {
+  for (int way = 0; way < NXC__WAYS; way++) {
+    *seen = atomic_load(&b->hash[way]);
+    if ((*seen & ~NXC__ROW_DYING) == hash) return way;
+  }
+  return -1;
+}
+
+/* The row whose last mark is the oldest: freeing it raises the floor least. */
+static int row_oldest(const nxc__tag_bucket *b) {
+  uint64_t best = UINT64_MAX;
+  int oldest = 0;
+  for (int way = 0; way < NXC__WAYS; way++) {
+    uint64_t marked = larger(atomic_load(&b->dead[way]), atomic_load(&b->stale[way]));
+    if (marked < best) {
+      best = marked;
+      oldest = way;
+    }
+  }
+  return oldest;
+}
+
+/* The row of a tag, claimed when it has none. */
+static int row_claim(nxc__index *x, nxc__tag_bucket *b, uint64_t hash) {
+  for (;;) {
+    uint64_t seen;
+    int way = row_find(b, hash, &seen);
+    if (way >= 0) {
+      if (seen == hash) return way;
+      row_free(x, b, way, seen);
+      continue;
+    }
+    uint64_t none = 0;
+    way = row_find(b, 0, &seen);
+    if (way >= 0 && seen == 0) {
+      if (atomic_compare_exchange_strong(&b->hash[way], &none, hash)) return way;
+      continue;
+    }
+    way = row_oldest(b);
+    seen = atomic_load(&b->hash[way]);
+    if (!seen) continue;
+    uint64_t dying = seen | NXC__ROW_DYING;
+    if (seen != dying && !atomic_compare_exchange_strong(&b->hash[way], &seen, dying)) continue;
+    row_free(x, b, way, dying);
+  }
+}
+
+/* ---- marking ------------------------------------------------------------------- */
+
+/* A deadline that has passed becomes "dead" before anything replaces it, so that
+ * what it condemned stays so. */
+static void fold_deadline(nxc__tag_bucket *b, int way, int64_t now_ms) {
+  uint64_t deadline = atomic_load(&b->deadline_ms[way]);
+  if (!deadline || (int64_t)deadline > now_ms) return;
+  uint64_t stale = atomic_load(&b->stale[way]);
+  uint64_t wall = atomic_load(&b->stale_wall_ms[way]);
+  if (atomic_load(&b->deadline_ms[way]) != deadline) return; /* folded by another */
+  nxc__word_raise(&b->dead_wall_ms[way], wall);
+  nxc__word_raise(&b->dead[way], stale);
+  atomic_compare_exchange_strong(&b->deadline_ms[way], &deadline, 0);
+}
+
+/* Of two deadlines the earlier one holds, for all that is stale: content marked
+ * stale between them may die early, and none dies late. */
+static void set_deadline(nxc__tag_bucket *b, int way, int64_t deadline_ms) {
+  uint64_t seen = atomic_load(&b->deadline_ms[way]);
+  while (!seen || (int64_t)seen > deadline_ms) {
+    if (atomic_compare_exchange_weak(&b->deadline_ms[way], &seen, (uint64_t)deadline_ms)) return;
+  }
+}
+
+static int64_t deadline_of(int64_t dead_after_ms, int64_t now_ms) {
+  int64_t deadline;
+  if (dead_after_ms == NXC_NEVER) return NXC_NEVER;
+  if (__builtin_add_overflow(now_ms, dead_after_ms, &deadline)) return NXC_NEVER;
+  return deadline > 0 ? deadline : 1; /* 0 means none */
+}
+
+static void mark_row(nxc__tag_bucket *b, int way, uint64_t value, int64_t dead_after_ms,
+                     int64_t now_ms) {
+  uint64_t wall = now_ms > 0 ? (uint64_t)now_ms : 1;
+
+  fold_deadline(b, way, now_ms);
+  if (dead_after_ms == 0) {
+    nxc__word_raise(&b->dead_wall_ms[way], wall);
+    nxc__word_raise(&b->dead[way], value);
+    return;
+  }
+  int64_t deadline = deadline_of(dead_after_ms, now_ms);
+  if (deadline != NXC_NEVER) set_deadline(b, way, deadline);
+  nxc__word_raise(&b->stale_wall_ms[way], wall);
+  nxc__word_raise(&b->stale[way], value);
+}
+
+void nxc__tags_mark(nxc__index *x, const nxc_slice *tags, size_t tag_count, int64_t dead_after_ms,
+                    int64_t now_ms) {
+  uint64_t value = (nxc__epoch_load(x) & ~NXC__EPOCH_DEAD) + 1;
+
+  for (size_t i = 0; i < tag_count; i++) {
+    uint64_t hash = nxc__hash_tag(&x->secret, tags[i]);
+    nxc__tag_bucket *b = bucket_of(x, hash);
+    int way;
+    do { /* again when the row was taken away meanwhile: its words may be unseen */
+      way = row_claim(x, b, hash);
+      mark_row(b, way, value, dead_after_ms, now_ms);
+    } while (atomic_load(&b->hash[way]) != hash);
+  }
+  atomic_fetch_add(&x->header->epoch, 1);
+}
+
+void nxc__tags_raise_floor(nxc__index *x, bool all, int64_t now_ms) {
+  nxc__header *h = x->header;
+  uint64_t value = (nxc__epoch_load(x) & ~NXC__EPOCH_DEAD) + 1;
+  uint64_t wall = now_ms > 0 ? (uint64_t)now_ms : 1;
+
+  nxc__word_raise(&h->floor_wall_ms, wall);
+  if (nxc__word_raise(&h->floor, value)) nxc__count(x, NXC__C_FLOOR_RAISES, 1);
+  if (all) {
+    nxc__word_raise(&h->origin_wall_ms, wall);
+    nxc__word_raise(&h->origin, value);
+  }
+  atomic_fetch_add(&h->epoch, 1);
+}
+
+/* ---- asking -------------------------------------------------------------------- */
+
+void nxc__tags_judge(const nxc__index *x, nxc_slice tag, const nxc__life *life, nxc__fate *fate,
+                     int tag_number) {
+  uint64_t hash = nxc__hash_tag(&x->secret, tag);
+  const nxc__tag_bucket *b = bucket_of(x, hash);
+
+  for (int way = 0; way < NXC__WAYS; way++) {
+    if ((atomic_load(&b->hash[way]) & ~NXC__ROW_DYING) != hash) continue;
+    /* stale before deadline: the reverse of how they are written, so that a new
+     * stale mark is never judged by the lack of its deadline. */
+    nxc__marks m = {.dead_wall_ms = 0};
+    m.stale = atomic_load(&b->stale[way]);
+    m.stale_wall_ms = (int64_t)atomic_load(&b->stale_wall_ms[way]);
+    m.deadline_ms = (int64_t)atomic_load(&b->deadline_ms[way]);
+    m.dead = atomic_load(&b->dead[way]);
+    m.dead_wall_ms = (int64_t)atomic_load(&b->dead_wall_ms[way]);
+    nxc__fate_add(fate, life, &m, tag_number);
+  }
+}
+
+void nxc__tags_judge_floor(const nxc__index *x, const nxc__life *life, bool tagged,
+                           nxc__fate *fate) {
+  const nxc__header *h = x->header;
+  nxc__fate_add_floor(fate, life, atomic_load(&h->origin),
+                      (int64_t)atomic_load(&h->origin_wall_ms));
+  if (!tagged) return;
+  nxc__fate_add_floor(fate, life, atomic_load(&h->floor), (int64_t)atomic_load(&h->floor_wall_ms));
+}
