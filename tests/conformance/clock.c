@@ -1,16 +1,18 @@
 /* clock.c - lets a test decide what time a process believes it is.
  *
- * Loaded through LD_PRELOAD, it adds an offset to every clock that libc hands
- * out, so that JavaScript (Date.now, performance.now) and native code agree
- * without either of them knowing. The offset is the first eight bytes, in
- * nanoseconds, of the file named by CONFORMANCE_CLOCK; the file is mapped
- * shared, so the test moves time for all its processes by one write.
+ * Loaded through LD_PRELOAD, it replaces every clock that libc hands out, so
+ * that JavaScript (Date.now, performance.now) and native code agree without
+ * either of them knowing. The file named by CONFORMANCE_CLOCK says what time
+ * it is; it is mapped shared, so the test moves time for all its processes by
+ * one write. It holds three numbers: a moment (ns since 1970), the real moment
+ * at which it was written, and how many times slower than in reality time goes
+ * on from there. A replay slows time down, so that what a call costs on this
+ * machine does not carry it past the recorded moment of the next one.
  *
- * The wall clock gets the whole offset. The monotonic clocks get only what
- * was added since the process began: they start where the kernel's are and
- * advance in step with the wall clock, as they would have in real life. A
- * clock of processor time is left alone, and so are the times the kernel
- * itself writes, such as the modification times of files.
+ * The monotonic clocks start where the kernel's are and advance in step with
+ * the wall clock, as they would in real life. A clock of processor time is
+ * left alone, and so are the times that the kernel itself writes, such as the
+ * modification times of files.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -24,50 +26,61 @@
 
 #define NS_PER_S INT64_C(1000000000)
 
-static const volatile int64_t *offset_ns;
-static int64_t offset_at_start_ns;
+struct told {
+  int64_t moment_ns, written_ns, slowness;
+};
+
+static const volatile struct told *told;
+static int64_t wall_at_start_ns, monotonic_at_start_ns;
 static int (*real_clock_gettime)(clockid_t, struct timespec *);
 
-static void map_offset(void) {
+static int64_t real_ns(clockid_t clock) {
+  struct timespec now = {0, 0};
+  real_clock_gettime(clock, &now);
+  return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+static int64_t wall_ns(void) {
+  return told->moment_ns + (real_ns(CLOCK_REALTIME) - told->written_ns) / told->slowness;
+}
+
+static void map_file(void) {
   const char *path = getenv("CONFORMANCE_CLOCK");
   int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
   if (fd < 0) return;
-  void *page = mmap(NULL, sizeof(int64_t), PROT_READ, MAP_SHARED, fd, 0);
+  void *page = mmap(NULL, sizeof(struct told), PROT_READ, MAP_SHARED, fd, 0);
   close(fd);
   if (page == MAP_FAILED) return;
-  offset_ns = page;
-  offset_at_start_ns = *offset_ns;
+  told = page;
+  wall_at_start_ns = wall_ns();
+  monotonic_at_start_ns = real_ns(CLOCK_MONOTONIC);
 }
 
 /* Also called by other libraries' constructors, which may run before ours. */
 __attribute__((constructor)) static void start(void) {
   if (real_clock_gettime) return;
   real_clock_gettime = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
-  map_offset();
-}
-
-static int64_t shift_ns(clockid_t clock) {
-  if (!offset_ns) return 0;
-  switch (clock) {
-    case CLOCK_REALTIME:
-    case CLOCK_REALTIME_COARSE:
-    case CLOCK_TAI:
-      return *offset_ns;
-    case CLOCK_MONOTONIC:
-    case CLOCK_MONOTONIC_RAW:
-    case CLOCK_MONOTONIC_COARSE:
-    case CLOCK_BOOTTIME:
-      return *offset_ns - offset_at_start_ns;
-    default:
-      return 0;
-  }
+  map_file();
 }
 
 int clock_gettime(clockid_t clock, struct timespec *out) {
   start();
-  int result = real_clock_gettime(clock, out);
-  if (result != 0) return result;
-  int64_t ns = (int64_t)out->tv_sec * NS_PER_S + out->tv_nsec + shift_ns(clock);
+  int64_t ns;
+  switch (told ? clock : -1) {
+    case CLOCK_REALTIME:
+    case CLOCK_REALTIME_COARSE:
+    case CLOCK_TAI:
+      ns = wall_ns();
+      break;
+    case CLOCK_MONOTONIC:
+    case CLOCK_MONOTONIC_RAW:
+    case CLOCK_MONOTONIC_COARSE:
+    case CLOCK_BOOTTIME:
+      ns = monotonic_at_start_ns + (wall_ns() - wall_at_start_ns);
+      break;
+    default:
+      return real_clock_gettime(clock, out);
+  }
   out->tv_sec = ns / NS_PER_S;
   out->tv_nsec = ns % NS_PER_S;
   return 0;

@@ -45,7 +45,7 @@ async function run({ report, folder, clockLibrary, vectors }) {
     const home = path.join(folder, `faults-${group.replace(' ', '-')}`);
     fs.mkdirSync(home);
     const app = vector.makeApp(path.join(home, 'app'));
-    const clock = new Clock(clockLibrary, path.join(home, 'clock'), Date.now());
+    const clock = new Clock(clockLibrary, path.join(home, 'clock'), Date.now(), 1);
     const env = {
       PATH: process.env.PATH,
       CONFORMANCE_BINDING: process.env.CONFORMANCE_BINDING ?? '',

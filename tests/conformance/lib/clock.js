@@ -13,36 +13,41 @@ function build(folder) {
   return library;
 }
 
+/** A replay's time goes on so slowly that a call costs next to none of it. */
+const SLOW = 100;
+
 class Clock {
   #fd;
-  #offsetMs;
+  #slowness;
+  #momentMs;
+  #writtenMs;
 
   /** A clock that shows `startMs` now and goes on from there. */
-  constructor(library, file, startMs) {
+  constructor(library, file, startMs, slowness = SLOW) {
     this.#fd = fs.openSync(file, 'w');
+    this.#slowness = slowness;
     this.env = { LD_PRELOAD: library, CONFORMANCE_CLOCK: file };
-    this.#write(Math.round(startMs - Date.now()));
+    this.#write(startMs);
   }
 
   now() {
-    return Date.now() + this.#offsetMs;
+    return this.#momentMs + (Date.now() - this.#writtenMs) / this.#slowness;
   }
 
   /** Moves on to a moment; does nothing when it has passed already. */
   advanceTo(ms) {
-    const offsetMs = Math.round(ms - Date.now());
-    if (offsetMs > this.#offsetMs) this.#write(offsetMs);
+    if (ms > this.now()) this.#write(ms);
   }
 
   close() {
     fs.closeSync(this.#fd);
   }
 
-  #write(offsetMs) {
-    const bytes = Buffer.alloc(8);
-    bytes.writeBigInt64LE(BigInt(offsetMs) * 1000000n);
-    fs.writeSync(this.#fd, bytes, 0, 8, 0);
-    this.#offsetMs = offsetMs;
+  #write(momentMs) {
+    this.#momentMs = momentMs;
+    this.#writtenMs = Date.now();
+    const numbers = [BigInt(momentMs) * 1000000n, BigInt(this.#writtenMs) * 1000000n, BigInt(this.#slowness)];
+    fs.writeSync(this.#fd, new Uint8Array(BigInt64Array.from(numbers).buffer), 0, 24, 0);
   }
 }
 
