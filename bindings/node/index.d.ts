@@ -1,0 +1,108 @@
+/** nextcache for programs: jobs, admin routes, metrics. All of it works on the
+ * same cache as the handlers of the process, inside and outside of a request. */
+
+/** A number of bytes, or text such as "64MB" (1 MB = 2^20 bytes). */
+export type Size = number | string;
+
+/** Options in code. They are stronger than the environment, which is stronger
+ * than Next's own `cacheMaxMemorySize`. A wrong value is told once, naming what
+ * would be right, and the next weaker source counts. */
+export interface Options {
+  /** Cache directory; `.cache/nextcache` below the project's root (the directory
+   * of `server.js` or `package.json`). Environment: NEXT_CACHE_DIR. */
+  dir?: string;
+  /** Budget of the memory tier, 50MB; 0 turns it off. NEXT_CACHE_MAX_MEMORY_SIZE. */
+  maxMemorySize?: Size;
+  /** Bound of the disk tier, 1GB, at least 8MB; 0 turns it off. NEXT_CACHE_MAX_DISK_SIZE. */
+  maxDiskSize?: Size;
+  /** Most entries in the memory tier; 0, the default, is no limit. NEXT_CACHE_MAX_ITEMS. */
+  maxItemsNumber?: number;
+  /** "next" hands over to Next's own cache, without a rebuild. NEXT_CACHE_ENGINE. */
+  engine?: 'nextcache' | 'next';
+}
+
+/** What a tag's entries are from now on: dead without durations; with them stale,
+ * and dead after `expire` seconds (undefined: never). */
+export interface Durations {
+  expire?: number;
+}
+
+/** Options for every later use in this process. The memory budget and the item
+ * limit may change at any time, the others only before the first use. */
+export function configure(options: Options): void;
+
+/** Opens the cache, if it is not open yet. False where there is none: the addon
+ * cannot be loaded, or the engine is "next". */
+export function open(options?: Options): boolean;
+
+/** Closes the cache of this process; the next use opens it again. */
+export function close(): void;
+
+/** Invalidates everything that carries one of the tags, in every process that
+ * shares the directory. Resolves when neither a kill nor a power cut undoes it. */
+export function revalidateTag(tags: string | string[], durations?: Durations): Promise<void>;
+
+/** Invalidates what was rendered or fetched for a path, like Next's function. */
+export function revalidatePath(path: string, type?: 'page' | 'layout'): Promise<void>;
+
+/** Removes one entry, by the key that the core has for it. */
+export function remove(key: string): Promise<void>;
+
+/** Empties the cache for all processes. */
+export function clear(): Promise<void>;
+
+/** Numbers by the class of an entry. */
+export interface ByClass {
+  other: number;
+  pages: number;
+  routes: number;
+  fetches: number;
+  useCache: number;
+  images: number;
+}
+
+/** Counters over all processes of the directory, past ones included; those
+ * marked (here) are of this process. They never fall. */
+export interface Stats {
+  memoryHits: ByClass;
+  diskHits: ByClass;
+  staleHits: ByClass;
+  misses: ByClass;
+  puts: ByClass;
+  removes: number;
+  marks: number;
+  clears: number;
+  deadByTag: number;
+  deadByAge: number;
+  bornDead: number;
+  superseded: number;
+  refused: number;
+  memoryEvictions: number;
+  diskRecycled: number;
+  diskOverflow: number;
+  diskMoved: number;
+  corrupt: number;
+  diskErrors: number;
+  floorRaises: number;
+  bytesWritten: number;
+  bytesRead: number;
+  /** (here) */
+  memoryBytes: number;
+  /** (here) */
+  memoryLimitBytes: number;
+  /** (here) */
+  memoryItems: number;
+  /** (here) Bytes of entries that are referenced, but no longer in the tier. */
+  pinnedBytes: number;
+  /** (here) Bytes that JavaScript strings and Buffers share with entries. */
+  externalBytes: number;
+  diskBytes: number;
+  diskLimitBytes: number;
+  diskSlots: number;
+  epoch: number;
+  /** Whether the disk tier works. */
+  disk: boolean;
+}
+
+/** The counters; null where there is no cache. */
+export function stats(): Stats | null;

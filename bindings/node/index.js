@@ -1,0 +1,74 @@
+'use strict';
+// nextcache for programs: jobs, admin routes, metrics. It works on the same
+// cache as the handlers of this process, inside and outside of a request.
+
+const { CLASSES } = require('./lib/classes');
+const { deadAfterMs, normalizeTags } = require('./lib/tags');
+const { theEngine } = require('./lib/engine');
+
+const BY_CLASS = ['memory_hits', 'disk_hits', 'stale_hits', 'misses', 'puts'];
+const CLASS_NAMES = Object.entries(CLASSES);
+
+const camelCase = (name) => name.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
+
+/** Opens the cache if it is not open yet, with these options in code. */
+function open(options) {
+  if (options) theEngine().configure(options);
+  return theEngine().available;
+}
+
+/** Options in code, for every later use in this process. */
+function configure(options) {
+  theEngine().configure(options);
+}
+
+/** Counters; null where there is no cache. */
+function stats() {
+  const raw = theEngine().stats();
+  if (!raw) return null;
+  const out = {};
+  for (const [name, value] of Object.entries(raw)) {
+    out[camelCase(name)] = BY_CLASS.includes(name)
+      ? Object.fromEntries(CLASS_NAMES.map(([label, id]) => [label, value[id]]))
+      : value;
+  }
+  out.disk = raw.disk === 1;
+  return out;
+}
+
+const asList = (tags) => (typeof tags === 'string' ? [tags] : tags);
+
+/** Throws for a result of the core that is an error. */
+function checked(what, result) {
+  if (result < 0) throw new Error(`nextcache: ${what} failed (${result}); the log has the reason`);
+}
+
+/** Invalidates everything that carries one of the tags, in every process. */
+async function revalidateTag(tags, durations) {
+  checked('revalidateTag', await theEngine().mark(normalizeTags(asList(tags)), deadAfterMs(durations)));
+}
+
+/** Invalidates what was rendered or fetched for a path, in every process. */
+async function revalidatePath(path, type) {
+  const trimmed = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+  const tag = `_N_T_${type && !(trimmed === '/' ) ? `${trimmed}/${type}` : type ? `/${type}` : trimmed}`;
+  const tags = trimmed === '/' && !type ? [tag, '_N_T_/index'] : [tag];
+  await revalidateTag(tags);
+}
+
+/** Removes one entry by the key that the core has for it. */
+async function remove(key) {
+  checked('remove', await theEngine().remove(key));
+}
+
+/** Empties the cache for all processes. */
+async function clear() {
+  checked('clear', await theEngine().clear());
+}
+
+/** Closes the cache of this process; the next use opens it again. */
+function close() {
+  theEngine().close();
+}
+
+module.exports = { clear, close, configure, open, remove, revalidatePath, revalidateTag, stats };

@@ -1,0 +1,30 @@
+'use strict';
+// Two clocks. Next.js ages entries by a clock that is fixed when the process
+// starts (performance.timeOrigin + performance.now()): steps of the wall clock
+// do not move it, so two processes may differ for ever. Records carry wall
+// time. Everything that crosses between Next and a record is translated here.
+//
+// The offset is a whole number of milliseconds and 0 until the clocks have
+// really parted, so that fractional time stamps come back bit for bit.
+
+const TOLERANCE_MS = 5;
+
+let offset = 0;
+
+/** Wall time now, as records have it. */
+const wallNow = () => Date.now();
+/** The time that Next.js would call now. */
+const nextNow = () => performance.timeOrigin + performance.now();
+
+function currentOffset() {
+  const apart = wallNow() - nextNow();
+  if (Math.abs(apart - offset) > TOLERANCE_MS) {
+    offset = Math.abs(apart) > TOLERANCE_MS ? Math.round(apart) : 0;
+  }
+  return offset;
+}
+
+const toWall = (next) => next + currentOffset();
+const toNext = (wall) => wall - currentOffset();
+
+module.exports = { nextNow, toNext, toWall, wallNow };

@@ -1,0 +1,226 @@
+'use strict';
+// The one open cache of this environment, and the names for what the addon
+// answers. Both handlers and programs come through here. It opens when it is
+// first used; options in code and Next's memory size may arrive later.
+
+const { addon, problem: addonProblem } = require('./addon');
+const { encode } = require('./codec');
+const { isBuilding, projectRoot, resolveConfig } = require('./config');
+const { warn, warnOnce } = require('./log');
+const { shared } = require('./shared');
+
+// Results of the core (nextcache.h); those that are not named here are errors.
+const OK = 0;
+const STALE = 1;
+const MISS = 2;
+const BORN_DEAD = 5;
+
+const WHY = ['fresh', 'absent', 'tag', 'age', 'future', 'floor', 'corrupt', 'error'];
+const WHY_TAG = 2;
+
+// Slots of the array of numbers that the addon shares (addon.h).
+const RESULT = 0;
+const WHY_SLOT = 1;
+const IN_MEMORY = 2;
+const DEAD_AT = 3;
+const BIRTH = 4;
+const CREATED = 5;
+const REVALIDATE = 6;
+const EXPIRE = 7;
+
+class Engine {
+  #native;
+  #opened = false;
+  #config;
+  #options = {};
+  #nextMemory;
+
+  /** Whether there is a cache; if not, Next's own takes over. Opens it. */
+  get available() {
+    if (!this.#opened) this.#open();
+    return this.#native !== undefined;
+  }
+
+  get config() {
+    return (this.#config ??= this.#resolve());
+  }
+
+  /** Options in code; those given later win. */
+  configure(options) {
+    this.#options = { ...this.#options, ...options };
+    this.#change();
+  }
+
+  /** cacheMaxMemorySize, as Next passes it with every request. */
+  setNextMemory(bytes) {
+    if (bytes === undefined || bytes === this.#nextMemory) return;
+    this.#nextMemory = bytes;
+    this.#change();
+  }
+
+  #resolve() {
+    const config = resolveConfig({
+      options: this.#options,
+      env: process.env,
+      nextMemory: this.#nextMemory,
+      building: isBuilding(),
+      root: projectRoot(),
+    });
+    for (const text of config.problems) warnOnce(`config: ${text}`, text);
+    return config;
+  }
+
+  #change() {
+    if (!this.#opened) {
+      this.#config = undefined;
+      return;
+    }
+    const old = this.#config;
+    this.#config = this.#resolve();
+    if (!this.#native) return;
+    for (const name of ['dir', 'diskBytes', 'engine']) {
+      if (this.#config[name] !== old[name]) {
+        warnOnce(
+          `config: late ${name}`,
+          `the cache is open already (${name}: ${old[name]}), ${this.#config[name]} counts from the next start; ` +
+            'give options before the first use, or as an environment variable',
+        );
+        this.#config[name] = old[name];
+      }
+    }
+    this.#native.setMemory(this.#config.memoryBytes, this.#config.memoryItems);
+  }
+
+  #open() {
+    this.#opened = true;
+    const { dir, diskBytes, memoryBytes, memoryItems, engine } = this.config;
+    if (engine === 'next') return;
+    try {
+      if (!addon) throw addonProblem;
+      this.#native = addon.open(
+        { dir: diskBytes > 0 ? dir : undefined, diskBytes, memoryBytes, memoryItems },
+        (message) => warn(message),
+      );
+    } catch (error) {
+      warnOnce('open', `the native cache cannot be loaded, Next's own cache takes over: ${firstLine(error)}`);
+    }
+  }
+
+  close() {
+    this.#native?.close();
+    this.#native = undefined;
+    this.#opened = false;
+  }
+
+  /** The epoch: what is born now is invalidated by every later mark. */
+  birth() {
+    return this.available ? this.#native.birth() : 0;
+  }
+
+  /**
+   * Looks up a key: {result, why, whyTag, inMemory, deadAt, birth, created,
+   * revalidate, expire, parts}, now or as a promise. `parts` is null on a miss.
+   */
+  get(key, classId, softTags) {
+    if (!this.available) return { result: MISS, why: 'absent', parts: null };
+    const native = this.#native;
+    let resolve;
+    const parts = native.get(storable(key), classId, softTags, (late) => resolve(readFound(native, late)));
+    if (parts !== undefined) return readFound(native, parts);
+    return new Promise((settle) => {
+      resolve = settle;
+    });
+  }
+
+  /**
+   * Stores a value. `times` = {birth, created, revalidate, expire} in wall
+   * milliseconds. Resolves to the result when every process can see it; a
+   * value that cannot be stored removes the key, and throws.
+   */
+  put(key, classId, tags, times, value) {
+    if (!this.available) return MISS;
+    let encoded;
+    try {
+      encoded = encode(value);
+    } catch (error) {
+      this.remove(key);
+      throw error;
+    }
+    const native = this.#native;
+    writeTimes(native.numbers, times);
+    return settled((done) => native.put(storable(key), classId, tags, encoded.types, encoded.parts, done));
+  }
+
+  remove(key) {
+    if (!this.available) return OK;
+    return settled((done) => this.#native.remove(storable(key), done));
+  }
+
+  clear() {
+    if (!this.available) return OK;
+    return settled((done) => this.#native.clear(done));
+  }
+
+  /** Marks tags dead (0), or stale now and dead after so many milliseconds. */
+  mark(tags, deadAfterMs) {
+    if (!this.available || tags.length === 0) return OK;
+    return settled((done) => this.#native.mark(tags, deadAfterMs, done));
+  }
+
+  /** Judges content that is kept elsewhere. */
+  judge(tags, softTags, times) {
+    if (!this.available) return { result: MISS, why: 'absent' };
+    writeTimes(this.#native.numbers, times);
+    this.#native.judge(tags, softTags);
+    return readFound(this.#native, null);
+  }
+
+  stats() {
+    return this.available ? this.#native.stats() : null;
+  }
+}
+
+const firstLine = (error) => String(error?.message ?? error).split('\n', 1)[0];
+
+/**
+ * Keys go to the core as UTF-8, which has no lone surrogates: two keys that
+ * differ only in them must not become one.
+ */
+const storable = (key) => (key.isWellFormed() ? key : `\0${JSON.stringify(key)}`);
+
+function writeTimes(numbers, { birth = 0, created = 0, revalidate = Infinity, expire = Infinity }) {
+  numbers[BIRTH] = birth;
+  numbers[CREATED] = created;
+  numbers[REVALIDATE] = revalidate;
+  numbers[EXPIRE] = expire;
+}
+
+function readFound({ numbers, whyTag }, parts) {
+  const why = numbers[WHY_SLOT];
+  return {
+    result: numbers[RESULT],
+    why: WHY[why] ?? 'error',
+    whyTag: why === WHY_TAG ? whyTag() : '',
+    inMemory: numbers[IN_MEMORY] === 1,
+    deadAt: numbers[DEAD_AT],
+    birth: numbers[BIRTH],
+    created: numbers[CREATED],
+    revalidate: numbers[REVALIDATE],
+    expire: numbers[EXPIRE],
+    parts,
+  };
+}
+
+/** What a call of the addon gives: its result now, or as a promise. */
+function settled(call) {
+  let resolve;
+  const result = call((late) => resolve(late));
+  if (result !== undefined) return result;
+  return new Promise((settle) => {
+    resolve = settle;
+  });
+}
+
+const theEngine = () => shared('engine', () => new Engine());
+
+module.exports = { BORN_DEAD, MISS, OK, STALE, theEngine };

@@ -1,0 +1,110 @@
+'use strict';
+// The Next.js that runs this handler: its version, and the few of its modules
+// that are of use here. They are taken from the modules that are loaded
+// already, because a handler may live outside the project that uses it; only
+// the stand-in for a missing addon loads one.
+
+const Module = require('node:module');
+const fs = require('node:fs');
+const path = require('node:path');
+const { shared } = require('./shared');
+const { isBuilding, projectRoot } = require('./config');
+const { warnOnce } = require('./log');
+
+const DIST = `${path.sep}next${path.sep}dist${path.sep}`;
+const FILE_SYSTEM_CACHE = 'server/lib/incremental-cache/file-system-cache.js';
+const DEFAULT_HANDLER = 'server/lib/cache-handlers/default.js';
+const WORK_STORAGE = 'server/app-render/work-async-storage.external.js';
+const DEFAULT_MEMORY_BYTES = 50 * 2 ** 20;
+
+/** The package directory of the running Next.js; undefined outside of it. */
+function nextDirectory() {
+  const state = shared('next.directory', () => ({ found: undefined }));
+  if (state.found) return state.found;
+  for (const file of Object.keys(Module._cache)) {
+    const at = file.lastIndexOf(DIST);
+    if (at !== -1) return (state.found = file.slice(0, at + DIST.length - 'dist/'.length - 1));
+  }
+  try {
+    const resolve = Module.createRequire(path.join(/* turbopackIgnore: true */ projectRoot(), 'package.json')).resolve;
+    return (state.found = path.dirname(resolve('next/package.json')));
+  } catch {
+    return undefined;
+  }
+}
+
+/** "16.4.6"; "unknown" outside of Next.js. */
+function nextVersion() {
+  const directory = nextDirectory();
+  if (!directory) return 'unknown';
+  try {
+    return JSON.parse(fs.readFileSync(path.join(/* turbopackIgnore: true */ directory, 'package.json'), 'utf8')).version;
+  } catch {
+    return 'unknown';
+  }
+}
+
+const moduleFile = (name) => path.join(/* turbopackIgnore: true */ nextDirectory() ?? '', 'dist', ...name.split('/'));
+
+function loadedModule(name) {
+  return Module._cache[moduleFile(name)]?.exports;
+}
+
+function loadModule(name) {
+  const exports = Module.createRequire(moduleFile(name))(moduleFile(name));
+  return exports;
+}
+
+/**
+ * The object that stands for the request being worked on, and that lists what
+ * it has revalidated; undefined outside of a request.
+ */
+function currentWork() {
+  return loadedModule(WORK_STORAGE)?.workAsyncStorage?.getStore();
+}
+
+// ---- standing in for a cache that cannot be opened ---------------------------------
+
+const absentHandler = {
+  get: async () => undefined,
+  set: async () => {},
+  refreshTags: async () => {},
+  getExpiration: async () => 0,
+  updateTags: async () => {},
+  expireTags: async () => {},
+};
+
+class AbsentCache {
+  async get() {
+    return null;
+  }
+  async set() {}
+  async revalidateTag() {}
+  resetRequestCache() {}
+}
+
+/** An instance of Next's own cache for pages and fetches. */
+function createNextCache(context) {
+  try {
+    const exports = loadModule(FILE_SYSTEM_CACHE);
+    return new (exports.default ?? exports)(context);
+  } catch (error) {
+    warnOnce('next-cache', `Next's own cache cannot be loaded either, nothing is cached: ${error.message}`);
+    return new AbsentCache();
+  }
+}
+
+/** Next's own handler for 'use cache': one for the process. */
+function nextUseCacheHandler() {
+  return shared('next.use-cache', () => {
+    try {
+      const exports = loadModule(DEFAULT_HANDLER);
+      return exports.createDefaultCacheHandler?.(DEFAULT_MEMORY_BYTES) ?? exports.default ?? absentHandler;
+    } catch (error) {
+      warnOnce('next-use-cache', `Next's own 'use cache' handler cannot be loaded either: ${error.message}`);
+      return absentHandler;
+    }
+  });
+}
+
+module.exports = { createNextCache, currentWork, isBuilding, nextUseCacheHandler, nextVersion };

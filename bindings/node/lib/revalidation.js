@@ -1,0 +1,58 @@
+'use strict';
+// revalidateTag, updateTag and revalidatePath, as they reach the handlers.
+//
+// Next.js announces one revalidation up to four times: to each handler, and at
+// the end of a server action once more, when the fresh render has been stored
+// already. A repeat would expire that render. It is told from a new
+// revalidation by the request's own list, which has the time of each; where
+// that list cannot be seen, a handler instance (there is one per request)
+// ignores what it has announced before.
+
+const { nextNow } = require('./clock');
+const { theEngine } = require('./engine');
+const { debug } = require('./log');
+const { currentWork } = require('./next');
+const { deadAfterMs, normalizeTags } = require('./tags');
+const { shared } = require('./shared');
+
+const announcedBy = () => shared('revalidation.announced', () => new WeakMap());
+
+/** When the request itself says that it revalidated a tag; undefined if it cannot say. */
+function revalidatedAt(work, tag) {
+  let latest;
+  for (const item of work?.pendingRevalidatedTags ?? []) {
+    if (item.tag === tag && typeof item.revalidatedAt === 'number') latest = Math.max(latest ?? 0, item.revalidatedAt);
+  }
+  return latest;
+}
+
+/** The tags of a call that are no repeat within the request `owner` stands for. */
+function withoutRepeats(tags, deadAfter, owner, work) {
+  if (!owner) return tags;
+  let announced = announcedBy().get(owner);
+  if (!announced) announcedBy().set(owner, (announced = new Map()));
+  return tags.filter((tag) => {
+    const id = `${deadAfter}:${tag}`;
+    const before = announced.get(id);
+    const at = revalidatedAt(work, tag);
+    if (before !== undefined && (at === undefined || at <= before)) return false;
+    announced.set(id, at ?? nextNow());
+    return true;
+  });
+}
+
+/**
+ * Marks tags for all processes. `instance` is the handler instance, where
+ * there is one per request. Resolves when the marks are durable.
+ */
+async function revalidateTags(tags, durations, instance) {
+  const list = typeof tags === 'string' ? [tags] : Array.isArray(tags) ? tags : [];
+  if (list.length === 0) return;
+  const deadAfter = deadAfterMs(durations);
+  const work = currentWork();
+  const fresh = withoutRepeats(list, deadAfter, work ?? instance, work);
+  debug?.('revalidateTag', list, durations, fresh.length < list.length ? 'repeat' : '');
+  await theEngine().mark(normalizeTags(fresh), deadAfter);
+}
+
+module.exports = { revalidateTags };

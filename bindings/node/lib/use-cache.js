@@ -1,0 +1,173 @@
+'use strict';
+// The handler behind `cacheHandlers` in next.config: the results of functions
+// marked 'use cache'. One object serves the interfaces of Next 15 (spread
+// arguments, expireTags) and 16 (arrays, updateTags), and every kind that it
+// is registered for: keys of different kinds name different functions.
+//
+// Next enforces an entry's revalidate and expire itself; its tags, and the
+// tags of the page that asks, are decided by the core at every get.
+
+const { BORN_DEAD, OK, STALE, theEngine } = require('./engine');
+const { addDeadResult } = require('./dead-results');
+const { BirthLog } = require('./births');
+const { CLASSES } = require('./classes');
+const { decode } = require('./codec');
+const { debug, warnOnce } = require('./log');
+const { nextNow, toNext, toWall, wallNow } = require('./clock');
+const { nextUseCacheHandler } = require('./next');
+const { normalizeTags } = require('./tags');
+const { revalidateTags } = require('./revalidation');
+const { shared } = require('./shared');
+
+const STALE_BY_TAG = -1;
+const OLDEST_BIRTH = 1;
+
+const storageKey = (key) => `u:${key}`;
+
+const birthLog = () => shared('births', () => new BirthLog());
+const pendingSets = () => shared('use-cache.sets', () => new Map());
+
+/** Notes the epoch of this moment; what starts now is born with it. */
+const observe = () => birthLog().add(theEngine().birth());
+
+/** The bytes of a stream that ends; a stream that fails throws. */
+async function drain(stream) {
+  const chunks = [];
+  const reader = stream.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return chunks.length === 1 ? Buffer.from(chunks[0]) : Buffer.concat(chunks);
+    chunks.push(value);
+  }
+}
+
+/** A fresh stream for one reader. */
+const streamOf = (bytes) =>
+  new ReadableStream({
+    start(controller) {
+      controller.enqueue(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+      controller.close();
+    },
+  });
+
+async function getEntry(key, softTags) {
+  const sets = pendingSets();
+  while (sets.has(key)) await sets.get(key);
+  observe();
+  const pending = theEngine().get(storageKey(key), CLASSES.useCache, normalizeTags(softTags));
+  const found = pending instanceof Promise ? await pending : pending;
+  if (!found.parts) {
+    debug?.('use-cache get', key, 'miss:', found.why, found.whyTag);
+    return undefined;
+  }
+  const { entry, bytes } = decode(found.parts);
+  const staleByTag = found.result === STALE && found.why !== 'age';
+  debug?.('use-cache get', key, staleByTag ? `stale by tag ${found.whyTag}` : 'hit', found.inMemory ? 'memory' : 'disk');
+  return {
+    ...entry,
+    timestamp: toNext(entry.timestamp),
+    revalidate: staleByTag ? STALE_BY_TAG : entry.revalidate,
+    value: streamOf(bytes),
+  };
+}
+
+/**
+ * The birth of a generation that began at `timestamp`. One that began before
+ * this process looked for the first time is judged by wall time: if no mark
+ * came since, it is as good as born now.
+ */
+function birthOf(timestamp, tags) {
+  const known = birthLog().at(timestamp);
+  if (known !== undefined) return known;
+  const now = theEngine().birth();
+  return theEngine().judge(tags, undefined, { created: toWall(timestamp) }).result === OK ? now : OLDEST_BIRTH;
+}
+
+async function storeEntry(key, pendingEntry) {
+  const { value, ...entry } = await pendingEntry;
+  if (entry.expire === 0 && !process.env.__NEXT_DEV_SERVER) {
+    // Never served again: Next asks for it anew with every read.
+    debug?.('use-cache set', key, 'skipped: expires at once');
+    await value.cancel?.();
+    return;
+  }
+  const bytes = await drain(value);
+  const tags = normalizeTags(entry.tags);
+  const birth = birthOf(entry.timestamp, tags);
+  const times = {
+    birth,
+    created: Math.min(Math.floor(toWall(entry.timestamp)), wallNow()),
+    revalidate: entry.revalidate >= 0 ? entry.revalidate * 1000 : Infinity,
+    expire: entry.expire >= 0 ? entry.expire * 1000 : Infinity,
+  };
+  const stored = { entry: { ...entry, timestamp: toWall(entry.timestamp) }, bytes };
+  const result = await theEngine().put(storageKey(key), CLASSES.useCache, tags, times, stored);
+  debug?.('use-cache set', key, tags, result);
+  if (result === BORN_DEAD) {
+    const spoiled = addDeadResult({ tags, birth, began: entry.timestamp, ended: nextNow() });
+    await Promise.all(spoiled.map((page) => theEngine().remove(page)));
+  }
+}
+
+const handler = {
+  /** For a project's own handler file: this object, with options in code. */
+  with(options) {
+    theEngine().configure(options);
+    return handler;
+  },
+
+  async get(key, softTags) {
+    if (!theEngine().available) return nextUseCacheHandler().get(key, softTags);
+    try {
+      return await getEntry(key, softTags);
+    } catch (error) {
+      warnOnce('use-cache get', `a 'use cache' get failed and was answered as a miss: ${error.stack}`);
+      return undefined;
+    }
+  },
+
+  async set(key, pendingEntry) {
+    if (!theEngine().available) return nextUseCacheHandler().set(key, pendingEntry);
+    observe();
+    const sets = pendingSets();
+    // A get that comes meanwhile waits. The value is not part of the promise,
+    // and nothing is kept when it is over.
+    const over = storeEntry(key, pendingEntry).catch((error) => {
+      // Also the way in which Next says that the function threw.
+      debug?.('use-cache set', key, 'dropped:', error?.message);
+    });
+    sets.set(key, over);
+    await over;
+    if (sets.get(key) === over) sets.delete(key);
+    return undefined;
+  },
+
+  async refreshTags() {
+    // Marks of other processes are seen at once; there is nothing to fetch.
+    if (theEngine().available) observe();
+    else await nextUseCacheHandler().refreshTags?.();
+  },
+
+  async getExpiration(...tags) {
+    // "The tags were checked by get", in the words of the interface.
+    if (theEngine().available) return Infinity;
+    return nextUseCacheHandler().getExpiration(tags.flat());
+  },
+
+  async updateTags(tags, durations) {
+    if (!theEngine().available) return nextUseCacheHandler().updateTags?.(tags, durations);
+    try {
+      await revalidateTags(tags, durations);
+    } catch (error) {
+      warnOnce('updateTags', `updateTags failed: ${error.stack}`);
+    }
+    return undefined;
+  },
+
+  async expireTags(...tags) {
+    if (!theEngine().available) return nextUseCacheHandler().expireTags?.(...tags);
+    return handler.updateTags(tags.flat());
+  },
+};
+
+module.exports = handler;

@@ -1,0 +1,121 @@
+/* addon.h - what the files of the addon share.
+ *
+ * An `nxn_instance` belongs to one environment (the main thread or one
+ * worker_thread) and owns the caches that were opened in it. Both live until
+ * the environment ends; the end waits for the calls in flight.
+ *
+ * Only the environment's own thread touches these structures, except the
+ * messages of a cache (any thread, under its mutex) and pins (atomic).
+ */
+#ifndef NXN_ADDON_H
+#define NXN_ADDON_H
+
+#include <node_api.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <uv.h>
+
+#include "nextcache.h"
+#include "nextcache_uv.h"
+
+/* Slots of the array of doubles that is shared with JavaScript. A get fills
+ * them all; a put and a judgement take the last four as arguments. */
+enum nxn_number {
+  NXN_RESULT,
+  NXN_WHY,
+  NXN_IN_MEMORY,
+  NXN_DEAD_AT,
+  NXN_BIRTH,
+  NXN_CREATED,
+  NXN_REVALIDATE,
+  NXN_EXPIRE,
+  NXN_NUMBERS
+};
+
+typedef napi_status (*nxn_external_text_fn)(napi_env env, char *text, size_t length,
+                                            napi_finalize finalize, void *hint, napi_value *result,
+                                            bool *copied);
+
+/* Bytes of entries that JavaScript holds through external strings and Buffers.
+ * Outlives its environment: the last finalizer may run after it. */
+typedef struct nxn_pins {
+  atomic_uint_fast64_t bytes;
+  atomic_uint_fast64_t limit_bytes;
+  atomic_uint refs;
+} nxn_pins;
+
+typedef struct nxn_message {
+  struct nxn_message *next;
+  char text[];
+} nxn_message;
+
+typedef struct nxn_cache {
+  struct nxn_cache *next;
+  struct nxn_instance *instance;
+  nxc_cache *cache; /* NULL once closed */
+  double *numbers;
+  napi_ref numbers_ref;
+  napi_ref on_message;
+  nxn_pins *pins;
+  char why_tag[64];
+  size_t in_flight;
+  bool closing;
+  uv_async_t wake; /* says that there are messages */
+  uv_mutex_t mutex;
+  nxn_message *messages; /* oldest first */
+} nxn_cache;
+
+typedef struct nxn_instance {
+  napi_env env;
+  uv_loop_t *loop;
+  napi_async_context context;
+  napi_async_cleanup_hook_handle hook;
+  nxn_external_text_fn external_text; /* NULL where Node has none */
+  nxn_cache *caches;
+  size_t open_handles; /* uv handles that are not closed yet */
+  bool ending;
+} nxn_instance;
+
+/* Calls a JavaScript function from a libuv callback: microtasks run before it
+ * returns. Does nothing while the environment ends. */
+void nxn_instance_call(nxn_instance *instance, napi_ref function, size_t argc,
+                       const napi_value *argv);
+/* To be called when a call in flight has come back; may finish a close. */
+void nxn_cache_landed(nxn_cache *cache);
+
+/* ---- calls.c: the methods of an open cache ------------------------------------ */
+
+/* Adds the methods to `object`; false with a pending exception on failure. */
+bool nxn_calls_define(napi_env env, napi_value object, nxn_cache *cache);
+
+/* ---- values.c: JavaScript values <-> slices and parts --------------------------- */
+
+/* Memory for the arguments of one call; most fit into its own bytes. */
+typedef struct nxn_arena {
+  struct nxn_chunk *chunks;
+  size_t used;
+  char bytes[4096];
+} nxn_arena;
+
+void nxn_arena_init(nxn_arena *arena);
+void nxn_arena_free(nxn_arena *arena);
+void *nxn_arena_alloc(nxn_arena *arena, size_t size);
+/* UTF-8 text of a string; false when it is none or memory runs out. */
+bool nxn_arena_text(nxn_arena *arena, napi_env env, napi_value value, nxc_slice *out);
+/* An array of strings; undefined and null are empty. */
+bool nxn_arena_texts(nxn_arena *arena, napi_env env, napi_value value, nxc_slice **out,
+                     size_t *count);
+
+/* The parts of an entry as a JavaScript array, typed by its meta; NULL when the
+ * meta is not of this codec or memory runs out. */
+napi_value nxn_parts_read(napi_env env, nxn_cache *cache, nxc_entry *entry);
+/* Sizes of the parts that `types` and `values` ask for; false on wrong ones. */
+bool nxn_parts_measure(napi_env env, napi_value values, nxc_slice types, nxc_slice *parts);
+/* Writes the values into the blank parts of an entry. */
+bool nxn_parts_write(napi_env env, napi_value values, nxc_slice types, nxc_entry *entry);
+
+void nxn_pins_unref(nxn_pins *pins);
+
+#define NXN_META_VERSION '1'
+
+#endif /* NXN_ADDON_H */

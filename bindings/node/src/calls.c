@@ -1,0 +1,425 @@
+/* calls.c - the methods of an open cache.
+ *
+ * Every method that may have to wait takes a callback as its last argument.
+ * What is known at once is returned and the callback is dropped; otherwise the
+ * method returns undefined and the callback gets the same value later. Numbers
+ * travel in an array of doubles that both sides see (enum nxn_number): it is
+ * valid when a method returns and when a callback starts, and must be read
+ * before anything else is called.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "addon.h"
+
+#define ARGC_MAX 7
+
+/* A method's arguments and the memory for them. */
+typedef struct arguments {
+  napi_env env;
+  nxn_cache *cache;
+  napi_value argv[ARGC_MAX];
+  nxn_arena arena;
+} arguments;
+
+/* A call in flight. */
+typedef struct call {
+  nxn_cache *cache;
+  napi_ref done;
+} call;
+
+static napi_value number_value(napi_env env, double number) {
+  napi_value value;
+  return napi_create_double(env, number, &value) == napi_ok ? value : NULL;
+}
+
+static bool arguments_read(arguments *args, napi_env env, napi_callback_info info, size_t want) {
+  size_t argc = ARGC_MAX;
+  args->env = env;
+  nxn_arena_init(&args->arena);
+  if (napi_get_cb_info(env, info, &argc, args->argv, NULL, (void **)&args->cache) != napi_ok)
+    return false;
+  return argc >= want && args->cache->cache && !args->cache->closing;
+}
+
+/* Frees what arguments_read() and its users took; returns the result. */
+static napi_value arguments_end(arguments *args, int result) {
+  nxn_arena_free(&args->arena);
+  return number_value(args->env, result);
+}
+
+static unsigned class_argument(napi_env env, napi_value value) {
+  uint32_t number = 0;
+  napi_get_value_uint32(env, value, &number);
+  return number < NXC_CLASSES ? number : 0;
+}
+
+/* ---- times ------------------------------------------------------------------------- */
+
+static int64_t duration_from(double number) {
+  if (!(number < 9.2e18)) return NXC_NEVER; /* Infinity and NaN too */
+  return number > 0 ? (int64_t)number : 0;
+}
+
+static double duration_to(int64_t duration) {
+  return duration == NXC_NEVER ? (double)INFINITY : (double)duration;
+}
+
+static void record_numbers_read(const nxn_cache *cache, nxc_record *record) {
+  const double *numbers = cache->numbers;
+  record->birth = numbers[NXN_BIRTH] > 0 ? (uint64_t)numbers[NXN_BIRTH] : 0;
+  record->created_ms = numbers[NXN_CREATED] > 0 ? (int64_t)numbers[NXN_CREATED] : 0;
+  record->revalidate_ms = duration_from(numbers[NXN_REVALIDATE]);
+  record->expire_ms = duration_from(numbers[NXN_EXPIRE]);
+}
+
+static void found_numbers_write(nxn_cache *cache, int result, const nxc_found *found) {
+  double *numbers = cache->numbers;
+  numbers[NXN_RESULT] = result;
+  numbers[NXN_WHY] = found->why;
+  numbers[NXN_IN_MEMORY] = found->in_memory;
+  numbers[NXN_DEAD_AT] = duration_to(found->dead_at_ms);
+  memcpy(cache->why_tag, found->why_tag, sizeof cache->why_tag);
+  cache->why_tag[sizeof cache->why_tag - 1] = '\0';
+  if (!found->entry) return;
+  nxc_record record;
+  nxc_entry_read(found->entry, &record);
+  numbers[NXN_BIRTH] = (double)record.birth;
+  numbers[NXN_CREATED] = (double)record.created_ms;
+  numbers[NXN_REVALIDATE] = duration_to(record.revalidate_ms);
+  numbers[NXN_EXPIRE] = duration_to(record.expire_ms);
+}
+
+/* ---- calls in flight --------------------------------------------------------------- */
+
+static call *call_create(nxn_cache *cache, napi_value done) {
+  napi_env env = cache->instance->env;
+  napi_valuetype type;
+  call *made = malloc(sizeof *made);
+  if (!made) return NULL;
+  *made = (call){cache, NULL};
+  if (napi_typeof(env, done, &type) == napi_ok && type == napi_function)
+    napi_create_reference(env, done, 1, &made->done);
+  return made;
+}
+
+static void call_destroy(call *landed) {
+  if (landed->done) napi_delete_reference(landed->cache->instance->env, landed->done);
+  free(landed);
+}
+
+/* What a uv call returned: a result to hand back, or a call that is under way. */
+static napi_value call_returned(arguments *args, call *made, int result) {
+  if (result == NXC_PENDING) {
+    args->cache->in_flight++;
+    nxn_arena_free(&args->arena);
+    return NULL;
+  }
+  call_destroy(made);
+  return arguments_end(args, result);
+}
+
+static void call_land(call *landed, napi_value value) {
+  nxn_cache *cache = landed->cache;
+  if (value) nxn_instance_call(cache->instance, landed->done, 1, &value);
+  call_destroy(landed);
+  nxn_cache_landed(cache);
+}
+
+static void on_result(void *arg, int result) {
+  call *landed = arg;
+  napi_env env = landed->cache->instance->env;
+  napi_handle_scope scope;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) {
+    call_land(landed, NULL);
+    return;
+  }
+  call_land(landed, landed->cache->instance->ending ? NULL : number_value(env, result));
+  napi_close_handle_scope(env, scope);
+}
+
+/* ---- get --------------------------------------------------------------------------- */
+
+/* The parts of a hit, or null. Takes the reference to found->entry. */
+static napi_value found_value(nxn_cache *cache, int result, nxc_found *found) {
+  napi_env env = cache->instance->env;
+  napi_value value = NULL;
+  found_numbers_write(cache, result, found);
+  if (found->entry) {
+    value = nxn_parts_read(env, cache, found->entry);
+    nxc_entry_unref(found->entry);
+    found->entry = NULL;
+    if (!value) {
+      /* An entry of another codec, or no memory to read it: a miss. */
+      napi_value ignored;
+      napi_get_and_clear_last_exception(env, &ignored);
+      cache->numbers[NXN_RESULT] = NXC_MISS;
+      cache->numbers[NXN_WHY] = NXC_WHY_CORRUPT;
+    }
+  }
+  if (!value) napi_get_null(env, &value);
+  return value;
+}
+
+static void on_found(void *arg, int result, nxc_found *found) {
+  call *landed = arg;
+  nxn_cache *cache = landed->cache;
+  napi_env env = cache->instance->env;
+  napi_handle_scope scope;
+  if (cache->instance->ending || napi_open_handle_scope(env, &scope) != napi_ok) {
+    nxc_entry_unref(found->entry);
+    call_land(landed, NULL);
+    return;
+  }
+  call_land(landed, found_value(cache, result, found));
+  napi_close_handle_scope(env, scope);
+}
+
+/* get(key, class, softTags, done): the parts, or null with the reason in the
+ * numbers; undefined when the answer comes through done. */
+static napi_value get_method(napi_env env, napi_callback_info info) {
+  arguments args;
+  nxc_query query = {0};
+  nxc_slice *soft_tags;
+  nxc_found found = {0};
+  napi_value null = NULL;
+  napi_get_null(env, &null);
+  if (!arguments_read(&args, env, info, 4) ||
+      !nxn_arena_text(&args.arena, env, args.argv[0], &query.key) ||
+      !nxn_arena_texts(&args.arena, env, args.argv[2], &soft_tags, &query.soft_tag_count)) {
+    found.why = NXC_WHY_ERROR;
+    if (args.cache) found_numbers_write(args.cache, NXC_E_INVALID, &found);
+    nxn_arena_free(&args.arena);
+    return null;
+  }
+  query.class_id = class_argument(env, args.argv[1]);
+  query.soft_tags = soft_tags;
+  nxn_cache *cache = args.cache;
+  call *made = call_create(cache, args.argv[3]);
+  int result = NXC_E_NOMEM;
+  if (made)
+    result = nxc_uv_get(cache->instance->loop, cache->cache, &query, &found, on_found, made);
+  nxn_arena_free(&args.arena);
+  if (result == NXC_PENDING) {
+    cache->in_flight++;
+    return NULL;
+  }
+  if (made) call_destroy(made);
+  if (result < 0) found.why = NXC_WHY_ERROR;
+  return found_value(cache, result, &found);
+}
+
+/* The text of the tag behind the last NXC_WHY_TAG. */
+static napi_value why_tag_method(napi_env env, napi_callback_info info) {
+  void *data;
+  napi_value value = NULL;
+  if (napi_get_cb_info(env, info, NULL, NULL, NULL, &data) != napi_ok) return NULL;
+  napi_create_string_utf8(env, ((nxn_cache *)data)->why_tag, NAPI_AUTO_LENGTH, &value);
+  return value;
+}
+
+/* ---- put and remove ---------------------------------------------------------------- */
+
+static nxc_slice meta_slice(nxn_arena *arena, nxc_slice types) {
+  char *meta = nxn_arena_alloc(arena, types.size + 1);
+  if (!meta) return (nxc_slice){NULL, 0};
+  meta[0] = NXN_META_VERSION;
+  if (types.size) memcpy(meta + 1, types.data, types.size);
+  return (nxc_slice){meta, types.size + 1};
+}
+
+/* Builds the entry that put's arguments describe; 0 or an error. */
+static int entry_build(arguments *args, nxc_record *record, nxc_entry **out) {
+  napi_env env = args->env;
+  nxc_slice *tags, types;
+  if (!nxn_arena_texts(&args->arena, env, args->argv[2], &tags, &record->tag_count) ||
+      !nxn_arena_text(&args->arena, env, args->argv[3], &types))
+    return NXC_E_INVALID;
+  nxc_slice *parts = nxn_arena_alloc(&args->arena, (types.size + 1) * sizeof *parts);
+  record->meta = meta_slice(&args->arena, types);
+  if (!parts || !record->meta.data) return NXC_E_NOMEM;
+  if (!nxn_parts_measure(env, args->argv[4], types, parts)) return NXC_E_INVALID;
+  record->class_id = class_argument(env, args->argv[1]);
+  record->tags = tags;
+  record->parts = parts;
+  record->part_count = types.size;
+  record_numbers_read(args->cache, record);
+  int result = nxc_entry_create(args->cache->cache, record, out);
+  if (result < 0) return result;
+  if (nxn_parts_write(env, args->argv[4], types, *out)) return NXC_OK;
+  nxc_entry_unref(*out);
+  *out = NULL;
+  return NXC_E_INVALID;
+}
+
+/* put(key, class, tags, types, parts, done), with the numbers set. A put that
+ * cannot even be built removes the key, like any other failed put; its result
+ * says why. */
+static napi_value put_method(napi_env env, napi_callback_info info) {
+  arguments args;
+  nxc_record record = {0};
+  nxc_entry *entry = NULL;
+  if (!arguments_read(&args, env, info, 6) ||
+      !nxn_arena_text(&args.arena, env, args.argv[0], &record.key))
+    return arguments_end(&args, NXC_E_INVALID);
+  nxn_cache *cache = args.cache;
+  uv_loop_t *loop = cache->instance->loop;
+  call *made = call_create(cache, args.argv[5]);
+  if (!made) return arguments_end(&args, NXC_E_NOMEM);
+  int result = entry_build(&args, &record, &entry);
+  if (result == NXC_OK) {
+    result = nxc_uv_put(loop, cache->cache, entry, on_result, made);
+    nxc_entry_unref(entry);
+    return call_returned(&args, made, result);
+  }
+  int removed = nxc_uv_remove(loop, cache->cache, record.key, on_result, made);
+  return call_returned(&args, made, removed == NXC_PENDING ? removed : result);
+}
+
+static napi_value remove_method(napi_env env, napi_callback_info info) {
+  arguments args;
+  nxc_slice key;
+  if (!arguments_read(&args, env, info, 2) || !nxn_arena_text(&args.arena, env, args.argv[0], &key))
+    return arguments_end(&args, NXC_E_INVALID);
+  call *made = call_create(args.cache, args.argv[1]);
+  if (!made) return arguments_end(&args, NXC_E_NOMEM);
+  return call_returned(
+      &args, made,
+      nxc_uv_remove(args.cache->instance->loop, args.cache->cache, key, on_result, made));
+}
+
+static napi_value clear_method(napi_env env, napi_callback_info info) {
+  arguments args;
+  if (!arguments_read(&args, env, info, 1)) return arguments_end(&args, NXC_E_INVALID);
+  call *made = call_create(args.cache, args.argv[0]);
+  if (!made) return arguments_end(&args, NXC_E_NOMEM);
+  return call_returned(
+      &args, made, nxc_uv_clear(args.cache->instance->loop, args.cache->cache, on_result, made));
+}
+
+/* ---- tags -------------------------------------------------------------------------- */
+
+/* mark(tags, deadAfterMs, done) */
+static napi_value mark_method(napi_env env, napi_callback_info info) {
+  arguments args;
+  nxc_slice *tags;
+  size_t count;
+  double dead_after;
+  if (!arguments_read(&args, env, info, 3) ||
+      !nxn_arena_texts(&args.arena, env, args.argv[0], &tags, &count) ||
+      napi_get_value_double(env, args.argv[1], &dead_after) != napi_ok)
+    return arguments_end(&args, NXC_E_INVALID);
+  call *made = call_create(args.cache, args.argv[2]);
+  if (!made) return arguments_end(&args, NXC_E_NOMEM);
+  return call_returned(&args, made,
+                       nxc_uv_mark(args.cache->instance->loop, args.cache->cache, tags, count,
+                                   duration_from(dead_after), on_result, made));
+}
+
+/* judge(tags, softTags), with the numbers set; fills the numbers. */
+static napi_value judge_method(napi_env env, napi_callback_info info) {
+  arguments args;
+  nxc_record record = {0};
+  nxc_slice *tags, *soft_tags;
+  size_t soft_tag_count;
+  nxc_found found = {0};
+  if (!arguments_read(&args, env, info, 2) ||
+      !nxn_arena_texts(&args.arena, env, args.argv[0], &tags, &record.tag_count) ||
+      !nxn_arena_texts(&args.arena, env, args.argv[1], &soft_tags, &soft_tag_count))
+    return arguments_end(&args, NXC_E_INVALID);
+  record.tags = tags;
+  record_numbers_read(args.cache, &record);
+  int result = nxc_judge(args.cache->cache, &record, soft_tags, soft_tag_count, &found);
+  found_numbers_write(args.cache, result, &found);
+  return arguments_end(&args, result);
+}
+
+static napi_value birth_method(napi_env env, napi_callback_info info) {
+  void *data;
+  if (napi_get_cb_info(env, info, NULL, NULL, NULL, &data) != napi_ok) return NULL;
+  nxn_cache *cache = data;
+  return number_value(env, cache->cache ? (double)nxc_birth(cache->cache) : 0);
+}
+
+/* ---- bounds and counters ----------------------------------------------------------- */
+
+/* setMemory(bytes, items) */
+static napi_value set_memory_method(napi_env env, napi_callback_info info) {
+  arguments args;
+  int64_t bytes, items;
+  if (!arguments_read(&args, env, info, 2) ||
+      napi_get_value_int64(env, args.argv[0], &bytes) != napi_ok || bytes < 0 ||
+      napi_get_value_int64(env, args.argv[1], &items) != napi_ok || items < 0)
+    return arguments_end(&args, NXC_E_INVALID);
+  atomic_store(&args.cache->pins->limit_bytes, (uint64_t)bytes / 4);
+  return arguments_end(&args, nxc_set_memory(args.cache->cache, (uint64_t)bytes, (uint64_t)items));
+}
+
+#define BY_CLASS(X) X(memory_hits) X(disk_hits) X(stale_hits) X(misses) X(puts)
+#define COUNTERS(X)                                                                      \
+  X(removes)                                                                             \
+  X(marks) X(clears) X(dead_by_tag) X(dead_by_age) X(born_dead) X(superseded) X(refused) \
+      X(memory_evictions) X(disk_recycled) X(disk_overflow) X(disk_moved) X(corrupt)     \
+          X(disk_errors) X(floor_raises) X(bytes_written) X(bytes_read) X(memory_bytes)  \
+              X(memory_limit_bytes) X(memory_items) X(pinned_bytes) X(disk_bytes)        \
+                  X(disk_limit_bytes) X(disk_slots) X(epoch) X(disk)
+
+static bool set_number(napi_env env, napi_value object, const char *name, double number) {
+  napi_value value = number_value(env, number);
+  return value && napi_set_named_property(env, object, name, value) == napi_ok;
+}
+
+static bool set_classes(napi_env env, napi_value object, const char *name,
+                        const uint64_t *numbers) {
+  napi_value array;
+  if (napi_create_array_with_length(env, NXC_CLASSES, &array) != napi_ok) return false;
+  for (uint32_t i = 0; i < NXC_CLASSES; i++) {
+    napi_value value = number_value(env, (double)numbers[i]);
+    if (!value || napi_set_element(env, array, i, value) != napi_ok) return false;
+  }
+  return napi_set_named_property(env, object, name, array) == napi_ok;
+}
+
+/* stats(): the fields of nxc_stats under their C names, null when closed. */
+static napi_value stats_method(napi_env env, napi_callback_info info) {
+  void *data;
+  napi_value object = NULL;
+  nxc_stats stats;
+  if (napi_get_cb_info(env, info, NULL, NULL, NULL, &data) != napi_ok) return NULL;
+  const nxn_cache *cache = data;
+  if (!cache->cache || nxc_stats_get(cache->cache, &stats) < 0) {
+    napi_get_null(env, &object);
+    return object;
+  }
+  if (napi_create_object(env, &object) != napi_ok) return NULL;
+  bool ok = true;
+#define SET_CLASSES(field) ok = ok && set_classes(env, object, #field, stats.field);
+#define SET_NUMBER(field) ok = ok && set_number(env, object, #field, (double)stats.field);
+  BY_CLASS(SET_CLASSES)
+  COUNTERS(SET_NUMBER)
+#undef SET_CLASSES
+#undef SET_NUMBER
+  ok = ok && set_number(env, object, "external_bytes", (double)atomic_load(&cache->pins->bytes));
+  return ok ? object : NULL;
+}
+
+bool nxn_calls_define(napi_env env, napi_value object, nxn_cache *cache) {
+  static const struct {
+    const char *name;
+    napi_callback method;
+  } methods[] = {
+      {"get", get_method},     {"put", put_method},        {"remove", remove_method},
+      {"clear", clear_method}, {"mark", mark_method},      {"judge", judge_method},
+      {"birth", birth_method}, {"whyTag", why_tag_method}, {"setMemory", set_memory_method},
+      {"stats", stats_method},
+  };
+  for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+    napi_value method;
+    if (napi_create_function(env, methods[i].name, NAPI_AUTO_LENGTH, methods[i].method, cache,
+                             &method) != napi_ok ||
+        napi_set_named_property(env, object, methods[i].name, method) != napi_ok)
+      return false;
+  }
+  return true;
+}

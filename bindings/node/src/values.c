@@ -1,0 +1,268 @@
+/* values.c - JavaScript strings and Buffers as parts of records, and back.
+ *
+ * A record's meta is one version byte and one letter per part:
+ *   l  text, Latin-1: one byte per character, then one byte of padding
+ *   u  text, UTF-16: two bytes per character, then two bytes of padding
+ *   b  bytes
+ * The padding is there because Node-API ends every string it writes with a
+ * zero, and a part is written in place.
+ *
+ * Long Latin-1 text and large byte parts are not copied on a get: the string
+ * or the Buffer points into the entry and holds a reference to it, which its
+ * finalizer releases. Such bytes are counted as pinned; beyond a limit, gets
+ * copy, because pinned memory is outside the budget of the memory tier.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "addon.h"
+
+#define EXTERNAL_TEXT_MIN 4096
+#define EXTERNAL_BYTES_MIN (64 * 1024)
+
+/* ---- arena ------------------------------------------------------------------------ */
+
+typedef struct nxn_chunk {
+  struct nxn_chunk *next;
+  _Alignas(max_align_t) char bytes[];
+} nxn_chunk;
+
+void nxn_arena_init(nxn_arena *arena) {
+  arena->chunks = NULL;
+  arena->used = 0;
+}
+
+void nxn_arena_free(nxn_arena *arena) {
+  while (arena->chunks) {
+    nxn_chunk *chunk = arena->chunks;
+    arena->chunks = chunk->next;
+    free(chunk);
+  }
+}
+
+void *nxn_arena_alloc(nxn_arena *arena, size_t size) {
+  size_t start = (arena->used + 15) & ~(size_t)15;
+  if (size <= sizeof arena->bytes && start <= sizeof arena->bytes - size) {
+    arena->used = start + size;
+    return arena->bytes + start;
+  }
+  if (size > SIZE_MAX - sizeof(nxn_chunk)) return NULL;
+  nxn_chunk *chunk = malloc(sizeof *chunk + size);
+  if (!chunk) return NULL;
+  chunk->next = arena->chunks;
+  arena->chunks = chunk;
+  return chunk->bytes;
+}
+
+bool nxn_arena_text(nxn_arena *arena, napi_env env, napi_value value, nxc_slice *out) {
+  /* Optimistic: into what is left of the arena, without asking for the length.
+   * Node cuts at a whole character, so a result near the end may be cut. */
+  size_t room = sizeof arena->bytes - arena->used;
+  size_t size = 0;
+  if (room >= 64) {
+    char *text = arena->bytes + arena->used;
+    if (napi_get_value_string_utf8(env, value, text, room, &size) != napi_ok) return false;
+    if (size + 8 < room) {
+      arena->used += size;
+      *out = (nxc_slice){text, size};
+      return true;
+    }
+  }
+  if (napi_get_value_string_utf8(env, value, NULL, 0, &size) != napi_ok) return false;
+  char *text = nxn_arena_alloc(arena, size + 1);
+  if (!text || napi_get_value_string_utf8(env, value, text, size + 1, &size) != napi_ok)
+    return false;
+  *out = (nxc_slice){text, size};
+  return true;
+}
+
+bool nxn_arena_texts(nxn_arena *arena, napi_env env, napi_value value, nxc_slice **out,
+                     size_t *count) {
+  *out = NULL;
+  *count = 0;
+  napi_valuetype type;
+  if (napi_typeof(env, value, &type) != napi_ok) return false;
+  if (type == napi_undefined || type == napi_null) return true;
+  uint32_t length;
+  if (napi_get_array_length(env, value, &length) != napi_ok) return false;
+  if (length == 0) return true;
+  nxc_slice *slices = nxn_arena_alloc(arena, length * sizeof *slices);
+  if (!slices) return false;
+  for (uint32_t i = 0; i < length; i++) {
+    napi_value item;
+    if (napi_get_element(env, value, i, &item) != napi_ok ||
+        !nxn_arena_text(arena, env, item, &slices[i]))
+      return false;
+  }
+  *out = slices;
+  *count = length;
+  return true;
+}
+
+/* ---- pins ------------------------------------------------------------------------- */
+
+typedef struct pin {
+  nxc_entry *entry;
+  nxn_pins *pins;
+  size_t bytes;
+} pin;
+
+void nxn_pins_unref(nxn_pins *pins) {
+  if (atomic_fetch_sub(&pins->refs, 1) == 1) free(pins);
+}
+
+/* NULL when the limit of pinned bytes is reached, or memory runs out. */
+static pin *pin_create(nxn_pins *pins, nxc_entry *entry, size_t bytes) {
+  if (atomic_load(&pins->bytes) + bytes > atomic_load(&pins->limit_bytes)) return NULL;
+  pin *made = malloc(sizeof *made);
+  if (!made) return NULL;
+  *made = (pin){nxc_entry_ref(entry), pins, bytes};
+  atomic_fetch_add(&pins->bytes, bytes);
+  atomic_fetch_add(&pins->refs, 1);
+  return made;
+}
+
+static void pin_destroy(pin *held) {
+  atomic_fetch_sub(&held->pins->bytes, held->bytes);
+  nxc_entry_unref(held->entry);
+  nxn_pins_unref(held->pins);
+  free(held);
+}
+
+static void pin_finalize(napi_env env, void *data, void *hint) {
+  (void)env;
+  (void)data;
+  pin_destroy(hint);
+}
+
+/* ---- reading ---------------------------------------------------------------------- */
+
+/* Node-API takes external memory as mutable; JavaScript may write to a Buffer.
+ * Nobody who gets values from a cache handler does. */
+static char *writable(nxc_slice slice) {
+  union {
+    const void *from;
+    char *to;
+  } cast = {slice.data};
+  return cast.to;
+}
+
+static napi_value latin1_read(napi_env env, nxn_cache *cache, nxc_entry *entry, nxc_slice part) {
+  if (part.size < 1) return NULL;
+  size_t length = part.size - 1;
+  napi_value value = NULL;
+  nxn_external_text_fn external = cache->instance->external_text;
+  pin *held = NULL;
+  if (external && length >= EXTERNAL_TEXT_MIN) held = pin_create(cache->pins, entry, length);
+  if (held) {
+    bool copied;
+    if (external(env, writable(part), length, pin_finalize, held, &value, &copied) == napi_ok)
+      return value; /* where it copied, it has called the finalizer itself */
+    pin_destroy(held);
+  }
+  return napi_create_string_latin1(env, part.data, length, &value) == napi_ok ? value : NULL;
+}
+
+static napi_value utf16_read(napi_env env, nxc_slice part) {
+  if (part.size < 2 || part.size % 2) return NULL;
+  size_t length = part.size / 2 - 1;
+  napi_value value = NULL;
+  if ((uintptr_t)part.data % _Alignof(char16_t) == 0)
+    return napi_create_string_utf16(env, part.data, length, &value) == napi_ok ? value : NULL;
+  char16_t *aligned = malloc(part.size);
+  if (!aligned) return NULL;
+  memcpy(aligned, part.data, part.size);
+  napi_status status = napi_create_string_utf16(env, aligned, length, &value);
+  free(aligned);
+  return status == napi_ok ? value : NULL;
+}
+
+static napi_value bytes_read(napi_env env, nxn_cache *cache, nxc_entry *entry, nxc_slice part) {
+  napi_value value = NULL;
+  if (part.size >= EXTERNAL_BYTES_MIN) {
+    pin *held = pin_create(cache->pins, entry, part.size);
+    if (held) {
+      napi_status status =
+          napi_create_external_buffer(env, part.size, writable(part), pin_finalize, held, &value);
+      if (status == napi_ok) return value;
+      pin_destroy(held); /* a Node whose heap is closed to foreign memory */
+    }
+  }
+  return napi_create_buffer_copy(env, part.size, part.data, NULL, &value) == napi_ok ? value : NULL;
+}
+
+napi_value nxn_parts_read(napi_env env, nxn_cache *cache, nxc_entry *entry) {
+  nxc_record record;
+  nxc_entry_read(entry, &record);
+  const char *meta = record.meta.data;
+  size_t count = record.part_count;
+  if (record.meta.size != count + 1 || meta[0] != NXN_META_VERSION) return NULL;
+  napi_value array;
+  if (napi_create_array_with_length(env, count, &array) != napi_ok) return NULL;
+  for (size_t i = 0; i < count; i++) {
+    nxc_slice part = nxc_entry_part(entry, i);
+    napi_value value = NULL;
+    if (meta[i + 1] == 'l') value = latin1_read(env, cache, entry, part);
+    if (meta[i + 1] == 'u') value = utf16_read(env, part);
+    if (meta[i + 1] == 'b') value = bytes_read(env, cache, entry, part);
+    if (!value || napi_set_element(env, array, (uint32_t)i, value) != napi_ok) return NULL;
+  }
+  return array;
+}
+
+/* ---- writing ---------------------------------------------------------------------- */
+
+bool nxn_parts_measure(napi_env env, napi_value values, nxc_slice types, nxc_slice *parts) {
+  const char *letters = types.data;
+  for (size_t i = 0; i < types.size; i++) {
+    napi_value value;
+    size_t length;
+    if (napi_get_element(env, values, (uint32_t)i, &value) != napi_ok) return false;
+    parts[i].data = NULL;
+    if (letters[i] == 'b') {
+      void *data;
+      if (napi_get_buffer_info(env, value, &data, &parts[i].size) != napi_ok) return false;
+      continue;
+    }
+    if (napi_get_value_string_utf16(env, value, NULL, 0, &length) != napi_ok) return false;
+    parts[i].size = letters[i] == 'u' ? (length + 1) * 2 : length + 1;
+  }
+  return true;
+}
+
+static bool utf16_write(napi_env env, napi_value value, char *blank, size_t size) {
+  size_t length;
+  if ((uintptr_t)blank % _Alignof(char16_t) == 0)
+    return napi_get_value_string_utf16(env, value, (char16_t *)(void *)blank, size / 2, &length) ==
+           napi_ok;
+  char16_t *aligned = malloc(size);
+  if (!aligned) return false;
+  napi_status status = napi_get_value_string_utf16(env, value, aligned, size / 2, &length);
+  memcpy(blank, aligned, size);
+  free(aligned);
+  return status == napi_ok;
+}
+
+bool nxn_parts_write(napi_env env, napi_value values, nxc_slice types, nxc_entry *entry) {
+  const char *letters = types.data;
+  for (size_t i = 0; i < types.size; i++) {
+    char *blank = nxc_entry_blank(entry, i);
+    size_t size = nxc_entry_part(entry, i).size;
+    if (size == 0) continue;
+    napi_value value;
+    if (!blank || napi_get_element(env, values, (uint32_t)i, &value) != napi_ok) return false;
+    size_t length;
+    if (letters[i] == 'b') {
+      void *data;
+      if (napi_get_buffer_info(env, value, &data, &length) != napi_ok || length != size)
+        return false;
+      memcpy(blank, data, size);
+    } else if (letters[i] == 'u') {
+      if (!utf16_write(env, value, blank, size)) return false;
+    } else if (napi_get_value_string_latin1(env, value, blank, size, &length) != napi_ok) {
+      return false;
+    }
+  }
+  return true;
+}
