@@ -45,7 +45,7 @@ extern "C" {
   X(MISS, 2, "not in the cache, or no longer valid")                        \
   X(MEMORY_ONLY, 3, "kept in memory only")                                  \
   X(SUPERSEDED, 4, "not kept: a newer version of the key was stored")       \
-  X(BORN_DEAD, 5, "not kept: a tag was marked after the work began")        \
+  X(BORN_DEAD, 5, "not kept: invalidated or expired before it was stored")  \
   X(PENDING, 6, "the answer comes through the callback")                    \
   X(E_INVALID, -1, "invalid argument")                                      \
   X(E_NOMEM, -2, "out of memory")                                           \
@@ -132,8 +132,8 @@ typedef struct nxc_record {
 
 /* Stores a copy of the record under its key, in memory and on disk, replacing
  * what was there. When it returns, every process sees it and it survives
- * kill -9. OK, MEMORY_ONLY, SUPERSEDED, BORN_DEAD; on an error, and when born
- * dead, the old version of the key is gone too. May block. */
+ * kill -9. OK, MEMORY_ONLY, SUPERSEDED, BORN_DEAD; when born dead, and on every
+ * error but E_INVALID, the old version of the key is gone too. May block. */
 NXC_EXTERN int nxc_put(nxc_cache *cache, const nxc_record *record);
 
 /* The same in two steps, without a copy: a part whose data is NULL (and size

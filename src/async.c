@@ -224,7 +224,7 @@ static int run_flush(task *t) {
 int nxc_uv_mark(uv_loop_t *loop, nxc_cache *cache, const nxc_slice *tags, size_t tag_count,
                 int64_t dead_after_ms, nxc_uv_cb callback, void *arg) {
   int rc = check_call(loop, cache, callback);
-  if (rc != NXC_OK) return rc;
+  if (rc != NXC_OK || !tag_count) return rc;
   task *t = task_new(cache, run_flush, (nxc_slice){NULL, 0}, callback, arg);
   if (!t) return NXC_E_NOMEM;
   rc = nxc__mark(cache, tags, tag_count, dead_after_ms, &t->store);

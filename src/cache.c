@@ -599,7 +599,10 @@ int nxc_entry_create(nxc_cache *cache, const nxc_record *record, nxc_entry **out
     return NXC_E_INVALID;
   }
   nxc_record r = *record;
-  if (!r.birth) r.birth = nxc_birth(cache);
+  if (!r.birth) {
+    refresh(cache->engine); /* a birth in a store that is over would be too old */
+    r.birth = nxc_birth(cache);
+  }
   if (!r.created_ms) r.created_ms = wall_ms(cache->engine);
   *out = NULL;
   return nxc__record_build(&r, out);
@@ -716,7 +719,7 @@ int nxc_put(nxc_cache *cache, const nxc_record *record) {
   nxc_entry *entry;
   if (record && !all_sane(record->parts, record->part_count)) return NXC_E_INVALID;
   int rc = nxc_entry_create(cache, record, &entry);
-  if (rc == NXC_E_TOO_LARGE) (void)nxc_remove(cache, record->key);
+  if (rc == NXC_E_TOO_LARGE || rc == NXC_E_NOMEM) (void)nxc_remove(cache, record->key);
   if (rc != NXC_OK) return rc;
   rc = nxc_put_entry(cache, entry);
   nxc_entry_unref(entry);
@@ -802,6 +805,7 @@ int nxc__mark_flush(nxc_cache *cache, nxc__store *s) {
 
 int nxc_mark(nxc_cache *cache, const nxc_slice *tags, size_t tag_count, int64_t dead_after_ms) {
   nxc__store *store;
+  if (!tag_count) return nxc__usable(cache);
   int rc = nxc__mark(cache, tags, tag_count, dead_after_ms, &store);
   return rc == NXC_OK ? nxc__mark_flush(cache, store) : rc;
 }

@@ -127,8 +127,10 @@ static int header_init(nxc__header *h, const nxc__plan *plan) {
   atomic_init(&h->floor_wall_ms, (uint64_t)plan->floor_wall_ms);
   atomic_init(&h->origin, epoch);
   atomic_init(&h->origin_wall_ms, (uint64_t)plan->origin_wall_ms);
-  /* Sequences start at the number of segments: 0 means "never used". */
-  atomic_init(&h->cursor, (uint64_t)g->segments << 32 | g->segment_bytes / NXC__UNIT);
+  /* At the end of a segment that never was: the first put enters the file at its
+   * start, with the number of segments as sequence; 0 means "never used". */
+  uint64_t before = g->segments ? g->segments - 1 : 0;
+  atomic_init(&h->cursor, before << 32 | g->segment_bytes / NXC__UNIT);
   atomic_init(&h->ceiling, (uint64_t)g->segments * (CEILING_ROUNDS + 1));
   return 0;
 }
@@ -315,7 +317,13 @@ static int fill_index(int fd, const nxc__header *h, const nxc__index *replaces) 
   }
   if (write_all(fd, h, sizeof *h, 0)) return -1;
   size_t rows = (size_t)h->geometry.tag_buckets * sizeof(nxc__tag_bucket);
-  if (replaces && write_all(fd, replaces->tag_buckets, rows, PAGE)) return -1;
+  if (replaces) {
+    uint64_t past[NXC__COUNTERS];
+    off_t at = (off_t)(layout_of(&h->geometry).end - sizeof past);
+    for (unsigned i = 0; i < NXC__COUNTERS; i++) past[i] = nxc__counter_sum(replaces, i);
+    if (write_all(fd, replaces->tag_buckets, rows, PAGE)) return -1;
+    if (write_all(fd, past, sizeof past, at)) return -1;
+  }
   return fdatasync(fd);
 }
 

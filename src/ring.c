@@ -32,6 +32,7 @@
 
 #define DISK_MAGIC 0x4452584eu /* "NXRD" */
 #define FIRST_READ 8192        /* most records need no second read */
+#define INLINE_LIMIT (1u << 20) /* a larger one is not copied on an event loop */
 #define TRIES 64               /* of a loop that other processes can upset */
 #define CEILING_ROUNDS 64
 
@@ -382,13 +383,12 @@ static int read_record(nxc__ring *r, uint64_t word, bool nowait, nxc_entry **out
       p->size > room - sizeof *p) {
     return NXC__CORRUPT;
   }
+  if (nowait && p->size > INLINE_LIMIT) return NXC__WOULD_BLOCK;
   nxc_entry *e = nxc__record_blank(p->size);
   if (!e) return NXC_E_NOMEM;
   size_t have = (size_t)n - sizeof *p;
   int rc = NXC_OK;
-  if (have >= p->size) {
-    have = p->size;
-  }
+  if (have > p->size) have = p->size;
   memcpy(e->record, first + sizeof *p, have);
   if (have < p->size) {
     size_t rest = p->size - have;
