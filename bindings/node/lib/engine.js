@@ -3,11 +3,11 @@
 // answers. Both handlers and programs come through here. It opens when it is
 // first used; options in code and Next's memory size may arrive later.
 
-const { addon, problem: addonProblem } = require('./addon');
+const { addon, bundled, problem: addonProblem } = require('./addon');
 const { encode } = require('./codec');
 const { isBuilding, projectRoot, resolveConfig } = require('./config');
 const { warn, warnOnce } = require('./log');
-const { shared } = require('./shared');
+const { shared, sharedIfAny } = require('./shared');
 
 // Results of the core (nextcache.h); those that are not named here are errors.
 const OK = 0;
@@ -221,6 +221,10 @@ function settled(call) {
   });
 }
 
-const theEngine = () => shared('engine', () => new Engine());
+/**
+ * The engine of this environment. A bundled copy never makes it, because it
+ * could not open it: it finds that of the handlers, or one that is not shared.
+ */
+const theEngine = () => (bundled ? (sharedIfAny('engine') ?? new Engine()) : shared('engine', () => new Engine()));
 
 module.exports = { BORN_DEAD, MISS, OK, STALE, theEngine };

@@ -19,4 +19,7 @@ function shared(name, create) {
   return value;
 }
 
-module.exports = { shared };
+/** The value called `name` if somebody has made it. */
+const sharedIfAny = (name) => globalThis[symbol]?.get(name);
+
+module.exports = { shared, sharedIfAny };
