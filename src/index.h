@@ -85,7 +85,7 @@ typedef struct nxc__index {
   nxc__tag_bucket *tag_buckets;
   nxc__word *segments;        /* {allocated 1 | sequence 63}, by sequence mod n */
   nxc__word *slots;           /* buckets of eight */
-  atomic_uchar *access;       /* one per slot; 1: read since it was written */
+  atomic_uchar *access;       /* one per slot: used 1 | size class 7 */
   nxc__word *counters;        /* NXC__COUNTER_ROWS + 1 rows, the last: the past */
   nxc__geometry geometry;     /* checked copies of what the file says */
   unsigned char instance[NXC__ID_SIZE];

@@ -126,6 +126,16 @@ nxc_entry *nxc__record_blank(size_t size) {
   return e;
 }
 
+bool nxc__record_fit(nxc_entry **entry, size_t size) {
+  size_t held = nxc__record_held_bytes(*entry), wanted = sizeof **entry + size;
+  if (wanted <= held && held - wanted <= held / 16) return true; /* not worth a move */
+  nxc_entry *e = realloc(*entry, wanted);
+  if (!e) return false;
+  atomic_fetch_add(&live_bytes, nxc__record_held_bytes(e) - held);
+  *entry = e;
+  return true;
+}
+
 int nxc__record_build(const nxc_record *in, nxc_entry **out) {
   if (in->class_id >= NXC_CLASSES || !times_are_sane(in) ||
       !slices_are_sane(in->tags, in->tag_count) || !slices_are_sane(in->parts, in->part_count)) {

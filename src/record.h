@@ -43,6 +43,9 @@ int nxc__record_build(const nxc_record *in, nxc_entry **out);
  * of memory. It must pass nxc__record_check() before any other use. */
 nxc_entry *nxc__record_blank(size_t size);
 
+/* Makes room for just `size` bytes, keeping what was read; false: out of memory. */
+bool nxc__record_fit(nxc_entry **entry, size_t size);
+
 /* Whether `size` bytes at `bytes` are a well-formed record of just that size. */
 bool nxc__record_check(const void *bytes, size_t size);
 

@@ -31,7 +31,7 @@
 #include <unistd.h>
 
 #define DISK_MAGIC 0x4452584eu /* "NXRD" */
-#define FIRST_READ 8192        /* most records need no second read */
+#define FIRST_READ 4096        /* where nothing is known of the size */
 #define INLINE_LIMIT (1u << 20) /* a larger one is not copied on an event loop */
 #define TRIES 64               /* of a loop that other processes can upset */
 #define CEILING_ROUNDS 64
@@ -43,6 +43,7 @@
 #define TOMBSTONE (UINT64_C(1) << 46)
 #define MOVED (UINT64_C(1) << 47)
 #define ALLOCATED (UINT64_C(1) << 63) /* of a segment word */
+#define USED 1                        /* of the byte beside a slot */
 
 typedef struct prefix { /* little-endian, 24 bytes */
   uint32_t magic;
@@ -281,8 +282,6 @@ static int publish(nxc__ring *r, nxc__hash hash, uint64_t word, nxc__token *toke
     if (!atomic_compare_exchange_strong(target.slot, &before, word)) continue;
     bool evicts = before && is_alive(r, before) && word_fingerprint(before) != hash.hi >> 48;
     if (evicts) nxc__count(r->index, NXC__C_DISK_OVERFLOW, 1);
-    atomic_store_explicit(&r->index->access[target.slot - r->index->slots], 0,
-                          memory_order_relaxed);
     *token = (nxc__token){target.slot, word};
     /* Another inserter may have done the same in another slot meanwhile. */
     spot winner;
@@ -293,6 +292,50 @@ static int publish(nxc__ring *r, nxc__hash hash, uint64_t word, nxc__token *toke
     return NXC_OK;
   }
   return NXC_E_IO;
+}
+
+/* ---- the byte beside a slot ------------------------------------------------------ */
+
+/* used 1 | size class 7: four classes to an octave of units, 0 for unknown. A hint
+ * like all else here: it saves the second read of a larger record. */
+static unsigned char size_class(size_t bytes) {
+  unsigned units = (unsigned)((bytes + NXC__UNIT - 1) / NXC__UNIT);
+  unsigned octave = 31 - (unsigned)__builtin_clz(units | 1);
+  unsigned quarter = octave >= 2 ? (units - 1) >> (octave - 2) & 3 : 0;
+  if (octave >= 2 && (units - 1) >> octave == 0) { /* a power of two: the class below ends there */
+    octave--;
+    quarter = 3;
+  }
+  return (unsigned char)((octave * 4 + quarter + 1) << 1);
+}
+
+/* The most bytes that the class stands for, without the prefix. */
+static size_t class_bytes(unsigned char byte) {
+  unsigned class = byte >> 1;
+  if (!class) return FIRST_READ - sizeof(prefix);
+  unsigned octave = (class - 1) / 4, quarter = (class - 1) % 4;
+  uint64_t units = octave >= 2 ? (UINT64_C(5) + quarter) << (octave - 2) : UINT64_C(2) << octave;
+  return (size_t)(units * NXC__UNIT - sizeof(prefix));
+}
+
+static atomic_uchar *beside(const nxc__ring *r, const nxc__word *slot) {
+  return &r->index->access[slot - r->index->slots];
+}
+
+static void note_size(nxc__ring *r, const nxc__word *slot, const nxc_entry *entry) {
+  unsigned char byte = entry ? size_class(sizeof(prefix) + entry->record->size) : 0;
+  atomic_store_explicit(beside(r, slot), byte, memory_order_relaxed);
+}
+
+static size_t guess_size(const nxc__ring *r, const nxc__word *slot) {
+  return class_bytes(atomic_load_explicit(beside(r, slot), memory_order_relaxed));
+}
+
+void nxc__ring_touch(nxc__ring *r, const nxc__token *token) {
+  if (!token->slot) return;
+  atomic_uchar *byte = beside(r, token->slot);
+  unsigned char seen = atomic_load_explicit(byte, memory_order_relaxed);
+  if (!(seen & USED)) atomic_store_explicit(byte, seen | USED, memory_order_relaxed);
 }
 
 /* ---- writing ------------------------------------------------------------------- */
@@ -331,7 +374,9 @@ int nxc__ring_commit(nxc__ring *r, const nxc__write *w, nxc__token *token) {
     /* The ring went round while we wrote: what we wrote may be anything. */
     if (!is_alive(r, w->word)) return NXC_E_IO;
   }
-  return publish(r, w->hash, w->word, token);
+  int rc = publish(r, w->hash, w->word, token);
+  if (rc == NXC_OK) note_size(r, token->slot, w->entry);
+  return rc;
 }
 
 int nxc__ring_remove(nxc__ring *r, nxc__hash hash, nxc__token *token) {
@@ -342,71 +387,84 @@ int nxc__ring_remove(nxc__ring *r, nxc__hash hash, nxc__token *token) {
 
 /* ---- reading ------------------------------------------------------------------- */
 
-/* Bytes read, short only at the end of the file; -1 with errno. */
-static ssize_t read_some(nxc__ring *r, void *to, size_t size, off_t at, bool nowait) {
-  size_t done = 0;
-  while (done < size) {
-    struct iovec iov = {(char *)to + done, size - done};
+/* Up to `size` bytes of record behind its prefix, in one call where it can be. */
+static ssize_t read_both(nxc__ring *r, prefix *p, void *record, size_t size, off_t at,
+                         bool nowait) {
+  struct iovec iov[2] = {{p, sizeof *p}, {record, size}};
+  for (;;) {
     int flags = nowait && !atomic_load_explicit(&r->no_nowait, memory_order_relaxed) ? RWF_NOWAIT
                                                                                     : 0;
-    ssize_t n = preadv2(r->fd, &iov, 1, at + (off_t)done, flags);
-    if (n > 0) {
-      done += (size_t)n;
-    } else if (n == 0) {
-      break;
-    } else if (errno == EOPNOTSUPP && flags) {
-      atomic_store(&r->no_nowait, true);
-    } else if (errno != EINTR) {
-      return -1;
+    ssize_t n = preadv2(r->fd, iov, 2, at, flags);
+    if (n >= 0 || (errno != EINTR && errno != EOPNOTSUPP) || (errno == EOPNOTSUPP && !flags)) {
+      return n;
     }
+    if (errno == EOPNOTSUPP) atomic_store(&r->no_nowait, true);
   }
-  return (ssize_t)done;
 }
 
+static bool read_fully(nxc__ring *r, char *to, size_t size, off_t at, bool nowait) {
+  errno = EAGAIN; /* what a read says that was cut short by a cold page */
+  if (nowait) return false;
+  while (size) {
+    ssize_t n = pread(r->fd, to, size, at);
+    if (n < 0 && errno == EINTR) continue;
+    if (n == 0) errno = 0;
+    if (n <= 0) return false;
+    to += n;
+    at += n;
+    size -= (size_t)n;
+  }
+  return true;
+}
+
+/* What a failed or a short read means. */
 static int read_failure(nxc__ring *r) {
   if (errno == EAGAIN) return NXC__WOULD_BLOCK;
+  if (errno == 0) return NXC__CORRUPT; /* the file ends here */
   nxc__count(r->index, NXC__C_DISK_ERRORS, 1);
   return NXC_E_IO;
 }
 
-/* Reads what stands at the word's position and lets it prove itself. */
-static int read_record(nxc__ring *r, uint64_t word, bool nowait, nxc_entry **out) {
-  _Alignas(8) unsigned char first[FIRST_READ];
-  off_t at = file_offset(r, word);
-  size_t room = r->index->geometry.segment_bytes -
-                (size_t)((uint64_t)at % r->index->geometry.segment_bytes);
-  ssize_t n = read_some(r, first, room < FIRST_READ ? room : FIRST_READ, at, nowait);
-  if (n < 0) return read_failure(r);
+static bool is_intact(const nxc__ring *r, const prefix *p, const nxc_entry *e) {
+  uint64_t sum = nxc__checksum(e->record, p->size, r->index->seed);
+  return nxc__checksum(p, offsetof(prefix, sum), sum) == p->sum &&
+         nxc__record_check(e->record, p->size);
+}
 
-  const prefix *p = (const prefix *)(const void *)first;
-  if ((size_t)n < sizeof *p || p->magic != DISK_MAGIC || p->position != (word & POSITION_MASK) ||
-      p->size > room - sizeof *p) {
-    return NXC__CORRUPT;
-  }
-  if (nowait && p->size > INLINE_LIMIT) return NXC__WOULD_BLOCK;
-  nxc_entry *e = nxc__record_blank(p->size);
+/* Reads what stands at the word's position and lets it prove itself. `guess` is
+ * how many bytes are worth asking for; a wrong guess costs a second read. */
+static int read_record(nxc__ring *r, uint64_t word, size_t guess, bool nowait, nxc_entry **out) {
+  off_t at = file_offset(r, word);
+  size_t segment = r->index->geometry.segment_bytes;
+  size_t room = segment - (size_t)((uint64_t)at % segment) - sizeof(prefix);
+  prefix p;
+
+  if (guess > room) guess = room;
+  if (nowait && guess > INLINE_LIMIT) return NXC__WOULD_BLOCK;
+  nxc_entry *e = nxc__record_blank(guess);
   if (!e) return NXC_E_NOMEM;
-  size_t have = (size_t)n - sizeof *p;
   int rc = NXC_OK;
-  if (have > p->size) have = p->size;
-  memcpy(e->record, first + sizeof *p, have);
-  if (have < p->size) {
-    size_t rest = p->size - have;
-    n = read_some(r, (char *)e->record + have, rest, at + n, nowait);
-    if (n < 0) rc = read_failure(r);
-    if (n >= 0 && (size_t)n < rest) rc = NXC__CORRUPT;
-  }
-  if (rc == NXC_OK) {
-    uint64_t sum = nxc__checksum(e->record, p->size, r->index->seed);
-    bool intact = nxc__checksum(p, offsetof(prefix, sum), sum) == p->sum &&
-                  nxc__record_check(e->record, p->size);
-    if (!intact) rc = NXC__CORRUPT;
+  ssize_t n = read_both(r, &p, e->record, guess, at, nowait);
+  if (n < 0) {
+    rc = read_failure(r);
+  } else if ((size_t)n < sizeof p || p.magic != DISK_MAGIC ||
+             p.position != (word & POSITION_MASK) || p.size > room) {
+    /* A prefix that is cut short may only be cold. */
+    rc = nowait && (size_t)n < sizeof p ? NXC__WOULD_BLOCK : NXC__CORRUPT;
+  } else {
+    size_t have = (size_t)n - sizeof p;
+    if (!nxc__record_fit(&e, p.size)) rc = NXC_E_NOMEM;
+    if (rc == NXC_OK && have < p.size &&
+        !read_fully(r, (char *)e->record + have, p.size - have, at + n, nowait)) {
+      rc = read_failure(r);
+    }
+    if (rc == NXC_OK && !is_intact(r, &p, e)) rc = NXC__CORRUPT;
   }
   if (rc != NXC_OK) {
     nxc_entry_unref(e);
     return rc;
   }
-  nxc__count(r->index, NXC__C_BYTES_READ, sizeof *p + p->size);
+  nxc__count(r->index, NXC__C_BYTES_READ, sizeof p + p.size);
   *out = e;
   return NXC_OK;
 }
@@ -427,7 +485,7 @@ int nxc__ring_get(nxc__ring *r, nxc__hash hash, nxc_slice key, bool nowait, nxc_
   for (int tries = 0; tries < 2; tries++) {
     spot at;
     if (!scan(r, hash, false, &at) || !at.slot || (at.word & TOMBSTONE)) return NXC_MISS;
-    rc = read_record(r, at.word, nowait, entry);
+    rc = read_record(r, at.word, guess_size(r, at.slot), nowait, entry);
     if (rc == NXC__CORRUPT) {
       bool again;
       rc = unreadable(r, &at, &again);
@@ -446,14 +504,6 @@ int nxc__ring_get(nxc__ring *r, nxc__hash hash, nxc_slice key, bool nowait, nxc_
   return rc;
 }
 
-void nxc__ring_touch(nxc__ring *r, const nxc__token *token) {
-  if (!token->slot) return;
-  atomic_uchar *access = &r->index->access[token->slot - r->index->slots];
-  if (!atomic_load_explicit(access, memory_order_relaxed)) {
-    atomic_store_explicit(access, 1, memory_order_relaxed);
-  }
-}
-
 /* ---- walking and second lives -------------------------------------------------- */
 
 void nxc__ring_each(nxc__ring *r, bool (*visit)(void *arg, nxc_entry *entry), void *arg) {
@@ -462,7 +512,7 @@ void nxc__ring_each(nxc__ring *r, bool (*visit)(void *arg, nxc_entry *entry), vo
     uint64_t word = atomic_load_explicit(&r->index->slots[i], memory_order_relaxed);
     if (!word || (word & TOMBSTONE) || !is_alive(r, word)) continue;
     nxc_entry *e;
-    if (read_record(r, word, false, &e) != NXC_OK) continue;
+    if (read_record(r, word, guess_size(r, &r->index->slots[i]), false, &e) != NXC_OK) continue;
     bool more = visit(arg, e);
     nxc_entry_unref(e);
     if (!more) return;
@@ -484,7 +534,7 @@ static bool move_one(nxc__ring *r, nxc__word *slot, uint64_t word, nxc_entry *e,
   if (write_record(r, &w) || !is_alive(r, w.word)) return true;
   /* Replaces just the word it was copied from: a put in between wins. */
   if (atomic_compare_exchange_strong(slot, &word, w.word)) {
-    atomic_store_explicit(&r->index->access[slot - r->index->slots], 0, memory_order_relaxed);
+    note_size(r, slot, e);
     nxc__count(r->index, NXC__C_DISK_MOVED, 1);
   }
   return true;
@@ -501,9 +551,9 @@ void nxc__ring_move(nxc__ring *r, bool (*keep)(void *arg, const nxc_entry *entry
   for (size_t i = 0; i < slots; i++) {
     uint64_t word = atomic_load_explicit(&r->index->slots[i], memory_order_relaxed);
     if (!word || (word & TOMBSTONE) || word_seq(word) != next || !is_alive(r, word)) continue;
-    if (!atomic_load_explicit(&r->index->access[i], memory_order_relaxed)) continue;
+    if (!(atomic_load_explicit(&r->index->access[i], memory_order_relaxed) & USED)) continue;
     nxc_entry *e;
-    if (read_record(r, word, false, &e) != NXC_OK) continue;
+    if (read_record(r, word, guess_size(r, &r->index->slots[i]), false, &e) != NXC_OK) continue;
     bool more = !keep(arg, e) || move_one(r, &r->index->slots[i], word, e, &budget);
     nxc_entry_unref(e);
     if (!more) return;

@@ -17,6 +17,8 @@
  */
 #include "tags.h"
 
+#define TRIES 64 /* of a loop that other processes can upset */
+
 static nxc__tag_bucket *bucket_of(const nxc__index *x, uint64_t hash) {
   /* The hash has 63 bits; the place is chosen by its top ones. */
   return &x->tag_buckets[nxc__hash_place(hash << 1, x->geometry.tag_buckets)];
@@ -42,51 +44,51 @@ static void row_free(nxc__index *x, nxc__tag_bucket *b, int way, uint64_t dying)
   atomic_compare_exchange_strong(&b->hash[way], &dying, 0);
 }
 
+/* The row of a tag, dying or not; -1: it has none. */
 static int row_find(const nxc__tag_bucket *b, uint64_t hash, uint64_t *seen) {
   for (int way = 0; way < NXC__WAYS; way++) {
     *seen = atomic_load(&b->hash[way]);
-    if ((*seen & ~NXC__ROW_DYING) == hash) return way;
+    if (*seen && (*seen & ~NXC__ROW_DYING) == hash) return way;
   }
   return -1;
 }
 
-/* The row whose last mark is the oldest: freeing it raises the floor least. */
-static int row_oldest(const nxc__tag_bucket *b) {
+/* A free row, or else the one whose last mark is the oldest: freeing that raises
+ * the floor least. */
+static int row_to_take(const nxc__tag_bucket *b, uint64_t *seen) {
   uint64_t best = UINT64_MAX;
   int oldest = 0;
   for (int way = 0; way < NXC__WAYS; way++) {
+    *seen = atomic_load(&b->hash[way]);
+    if (!*seen) return way;
     uint64_t marked = larger(atomic_load(&b->dead[way]), atomic_load(&b->stale[way]));
     if (marked < best) {
       best = marked;
       oldest = way;
     }
   }
+  *seen = atomic_load(&b->hash[oldest]);
   return oldest;
 }
 
-/* The row of a tag, claimed when it has none. */
+/* The row of a tag, claimed when it has none; -1 when others keep interfering. */
 static int row_claim(nxc__index *x, nxc__tag_bucket *b, uint64_t hash) {
-  for (;;) {
+  for (int tries = 0; tries < TRIES; tries++) {
     uint64_t seen;
     int way = row_find(b, hash, &seen);
-    if (way >= 0) {
-      if (seen == hash) return way;
-      row_free(x, b, way, seen);
-      continue;
+    if (way >= 0 && seen == hash) return way;
+    if (way < 0) {
+      way = row_to_take(b, &seen);
+      if (!seen) {
+        if (atomic_compare_exchange_strong(&b->hash[way], &seen, hash)) return way;
+        continue;
+      }
     }
-    uint64_t none = 0;
-    way = row_find(b, 0, &seen);
-    if (way >= 0 && seen == 0) {
-      if (atomic_compare_exchange_strong(&b->hash[way], &none, hash)) return way;
-      continue;
-    }
-    way = row_oldest(b);
-    seen = atomic_load(&b->hash[way]);
-    if (!seen) continue;
     uint64_t dying = seen | NXC__ROW_DYING;
     if (seen != dying && !atomic_compare_exchange_strong(&b->hash[way], &seen, dying)) continue;
     row_free(x, b, way, dying);
   }
+  return -1;
 }
 
 /* ---- marking ------------------------------------------------------------------- */
@@ -136,19 +138,26 @@ static void mark_row(nxc__tag_bucket *b, int way, uint64_t value, int64_t dead_a
   nxc__word_raise(&b->stale[way], value);
 }
 
+/* Marks one tag. A row that was taken away meanwhile may have been read before it
+ * was written, so it is done again; where no row can be had, all tags pay. */
+static void mark_tag(nxc__index *x, nxc_slice tag, uint64_t value, int64_t dead_after_ms,
+                     int64_t now_ms) {
+  uint64_t hash = nxc__hash_tag(&x->secret, tag);
+  nxc__tag_bucket *b = bucket_of(x, hash);
+
+  for (int tries = 0; tries < TRIES; tries++) {
+    int way = row_claim(x, b, hash);
+    if (way < 0) break;
+    mark_row(b, way, value, dead_after_ms, now_ms);
+    if (atomic_load(&b->hash[way]) == hash) return;
+  }
+  nxc__tags_raise_floor(x, false, now_ms);
+}
+
 void nxc__tags_mark(nxc__index *x, const nxc_slice *tags, size_t tag_count, int64_t dead_after_ms,
                     int64_t now_ms) {
   uint64_t value = (nxc__epoch_load(x) & ~NXC__EPOCH_DEAD) + 1;
-
-  for (size_t i = 0; i < tag_count; i++) {
-    uint64_t hash = nxc__hash_tag(&x->secret, tags[i]);
-    nxc__tag_bucket *b = bucket_of(x, hash);
-    int way;
-    do { /* again when the row was taken away meanwhile: its words may be unseen */
-      way = row_claim(x, b, hash);
-      mark_row(b, way, value, dead_after_ms, now_ms);
-    } while (atomic_load(&b->hash[way]) != hash);
-  }
+  for (size_t i = 0; i < tag_count; i++) mark_tag(x, tags[i], value, dead_after_ms, now_ms);
   atomic_fetch_add(&x->header->epoch, 1);
 }
 
