@@ -5,9 +5,13 @@
 
 const path = require('node:path');
 const { Replay } = require('./lib/replay.js');
+const { NOT_YET } = require('./differences.js');
 const { describe } = require('./lib/report.js');
 
 const ARRANGEMENTS = ['one', 'two', 'restart'];
+
+/** A vector that is not to be whole yet is replayed once, to see how far it is. */
+const arrangementsOf = ({ name }) => (name in NOT_YET ? ['one'] : ARRANGEMENTS);
 
 /** Which vectors an engine is measured by, and in which arrangements. */
 function planOf({ vectors, nextFolders }) {
@@ -15,7 +19,7 @@ function planOf({ vectors, nextFolders }) {
   for (const vector of vectors) {
     if (vector.isOracle && nextFolders[vector.major]) plan.push({ vector, engine: 'next', arrangement: 'one' });
     if (!vector.isOracle) plan.push({ vector, engine: 'reference', arrangement: 'whole' });
-    for (const arrangement of ARRANGEMENTS) plan.push({ vector, engine: 'nextcache', arrangement });
+    for (const arrangement of arrangementsOf(vector)) plan.push({ vector, engine: 'nextcache', arrangement });
   }
   return plan;
 }
@@ -36,7 +40,9 @@ async function run(context) {
     await replay.run();
     const unlisted = judgement.unlisted(replay.differences);
     const listed = replay.differences.length - unlisted.length;
-    report.check(`replay ${vector.name} through ${replay.label}, ${arrangement}: ${replay.answers} answers, ${listed} listed differences`, unlisted.map(describe));
+    const name = `replay ${vector.name} through ${replay.label}, ${arrangement}: ${replay.answers} answers, ${listed} listed differences`;
+    if (engine === 'nextcache') report.checkVector(vector.name, name, unlisted.map(describe));
+    else report.check(name, unlisted.map(describe));
   }
 }
 

@@ -74,7 +74,7 @@ class Values {
     if (!singular && row.op !== 'set:entry') return undefined;
     this.clock.advanceTo(row.t);
     const stored = singular ? await this.#setSingular(host, row) : await this.#setPlural(host, row);
-    return { row, key: row.args[0], ...stored };
+    return { row, key: row.args[0], setCtx: row.args[2], ...stored };
   }
 
   async #setSingular(host, { args }) {
@@ -96,10 +96,22 @@ class Values {
     return { cls: 'singular', inst };
   }
 
-  async #differences(host, { row, key, set, expected, question }) {
+  async #differences(host, { row, key, set, expected, question, setCtx }) {
     const target = question ? await this.#instance(host) : { cls: row.cls };
     const { result, threw } = await host.call(target, 'get', [key, question ?? []]);
-    const about = { suite: 'values', engine: 'nextcache', vector: this.vector.name, row: row.index, cls: row.cls, op: 'get', kind: question?.kind ?? question?.kindHint, key, ctx: question, stored: expected };
+    const about = {
+      suite: 'values',
+      engine: 'nextcache',
+      vector: this.vector.name,
+      row: row.index,
+      op: 'get',
+      cls: row.cls,
+      kind: question?.kind ?? question?.kindHint,
+      key,
+      ctx: question,
+      setCtx,
+      recorded: expected,
+    };
     const failure = set.threw ?? threw;
     if (failure) return [{ ...about, path: '(threw)', expected: 'no error', actual: failure }];
     if (question) return compareAnswers(expected, result).map((difference) => ({ ...about, ...difference }));
@@ -125,7 +137,7 @@ async function run(context) {
       result.differences.push(...judgement.unlisted(differences));
     });
     for (const [stage, { values, differences }] of results) {
-      report.check(`values of ${vector.name}, ${stage}: ${values}`, differences.map(describe));
+      report.checkVector(vector.name, `values of ${vector.name}, ${stage}: ${values}`, differences.map(describe));
     }
   }
 }

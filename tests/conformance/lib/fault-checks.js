@@ -269,7 +269,7 @@ const usual = {
     }
   },
   async 'the constructor takes no options, or broken ones'() {
-    for (const options of [undefined, null, {}, { serverDistDir: 3 }, { serverDistDir: '/does/not/exist' }]) {
+    for (const options of [undefined, {}, { serverDistDir: 3 }, { serverDistDir: '/does/not/exist' }]) {
       assert.doesNotThrow(() => new Handler(options));
       await assert.doesNotReject(async () => new Handler(options).get(pageKey(), asks('APP_PAGE')));
       await assert.doesNotReject(async () => new Handler(options).set(pageKey(), page(), sets('APP_PAGE')));
@@ -284,16 +284,11 @@ const usual = {
   },
 
   // Types
-  async 'rscData, body and segments that are Uint8Arrays come back as Buffers'() {
-    const bytes = new Uint8Array([9, 8, 7]);
-    const key = pageKey();
-    await set(key, page({ rscData: bytes, segmentData: new Map([['/_tree', bytes]]) }), sets('APP_PAGE'));
-    const { value } = await get(key, asks('APP_PAGE'));
-    assert.deepStrictEqual(value.rscData, Buffer.from(bytes));
-    assert.deepStrictEqual(value.segmentData.get('/_tree'), Buffer.from(bytes));
-    const routeKey = pageKey('APP_ROUTE');
-    await set(routeKey, route({ body: bytes }), sets('APP_ROUTE'));
-    assert.deepStrictEqual((await get(routeKey, asks('APP_ROUTE'))).value.body, Buffer.from(bytes));
+  async 'Uint8Arrays come back as Uint8Arrays, Buffers as Buffers'() {
+    for (const bytes of [new Uint8Array([9, 8, 7]), Buffer.from([9, 8, 7])]) {
+      await pageComesBack(page({ rscData: bytes, segmentData: new Map([['/_tree', bytes]]) }));
+      await comesBack(pageKey('APP_ROUTE'), route({ body: bytes }), asks('APP_ROUTE'), sets('APP_ROUTE'));
+    }
   },
   async 'a Buffer that is a window on a larger one'() {
     const pool = Buffer.alloc(1000, 7);

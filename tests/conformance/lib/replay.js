@@ -12,6 +12,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { HostProcess } = require('./process.js');
 const { Clock } = require('./clock.js');
+const { History } = require('./history.js');
 const { setTime } = require('./vector.js');
 const { compare, compareAnswers, compareEntries, compareMoments } = require('./compare.js');
 const { normalise } = require('./encoding.js');
@@ -25,6 +26,7 @@ class Replay {
   #owners = new Map(); // "<process>:<inst>" or "<cls> <key>" -> host
   #hosts = [];
   #sets = new Map(); // "<cls> <key>" -> the answer of a plural set under way
+  #history = new History();
   #request = { number: 0, path: '(start)' };
 
   constructor({ vector, engine, arrangement, folder, clockLibrary, env }) {
@@ -50,6 +52,7 @@ class Replay {
         this.clock.advanceTo(row.t);
         if (row.op === 'marker') await this.#marker(row);
         else await this.#replay(row);
+        this.#history.note(row);
       }
     } finally {
       await this.#killAll();
@@ -188,7 +191,8 @@ class Replay {
       path,
       expected,
       actual,
-      answer: { expected: row.result },
+      recorded: row.result,
+      history: this.#history.of(row),
     });
   }
 }
