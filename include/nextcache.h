@@ -39,19 +39,19 @@ extern "C" {
 
 /* ---- results ------------------------------------------------------------ */
 
-#define NXC_RESULTS(X)                                                      \
-  X(OK, 0, "ok")                                                            \
-  X(STALE, 1, "hit, but stale: serve it and refresh it")                    \
-  X(MISS, 2, "not in the cache, or no longer valid")                        \
-  X(MEMORY_ONLY, 3, "kept in memory only")                                  \
-  X(SUPERSEDED, 4, "not kept: a newer version of the key was stored")       \
-  X(BORN_DEAD, 5, "not kept: invalidated or expired before it was stored")  \
-  X(PENDING, 6, "the answer comes through the callback")                    \
-  X(E_INVALID, -1, "invalid argument")                                      \
-  X(E_NOMEM, -2, "out of memory")                                           \
-  X(E_TOO_LARGE, -3, "too large for every tier; the old version is gone")   \
-  X(E_IO, -4, "the change could not be made durable or shared")             \
-  X(E_FORKED, -5, "handle inherited through fork(); open anew")             \
+#define NXC_RESULTS(X)                                                     \
+  X(OK, 0, "ok")                                                           \
+  X(STALE, 1, "hit, but stale: serve it and refresh it")                   \
+  X(MISS, 2, "not in the cache, or no longer valid")                       \
+  X(MEMORY_ONLY, 3, "kept in memory only")                                 \
+  X(SUPERSEDED, 4, "not kept: a newer version of the key was stored")      \
+  X(BORN_DEAD, 5, "not kept: invalidated or expired before it was stored") \
+  X(PENDING, 6, "the answer comes through the callback")                   \
+  X(E_INVALID, -1, "invalid argument")                                     \
+  X(E_NOMEM, -2, "out of memory")                                          \
+  X(E_TOO_LARGE, -3, "too large for every tier; the old version is gone")  \
+  X(E_IO, -4, "the change could not be made durable or shared")            \
+  X(E_FORKED, -5, "handle inherited through fork(); open anew")            \
   X(E_FORMAT, -6, "these bytes are not an intact record")
 
 typedef enum nxc_result {
@@ -149,15 +149,16 @@ NXC_EXTERN int nxc_remove(nxc_cache *cache, nxc_slice key);
 
 /* ---- getting ------------------------------------------------------------ */
 
-typedef enum nxc_why { /* what a verdict rests on */
-  NXC_WHY_NONE = 0,    /* fresh                                             */
-  NXC_WHY_ABSENT,      /* no entry under this key                           */
-  NXC_WHY_TAG,         /* a tag was marked; its text is in why_tag          */
-  NXC_WHY_AGE,         /* older than its revalidate (stale) or expire (dead)*/
-  NXC_WHY_FUTURE,      /* born or created in the future: not believed       */
-  NXC_WHY_FLOOR,       /* older than the oldest mark still remembered       */
-  NXC_WHY_CORRUPT,     /* found, but not intact                             */
-  NXC_WHY_ERROR        /* the disk answered with an error                   */
+/* What a verdict rests on. */
+typedef enum nxc_why {
+  NXC_WHY_NONE = 0, /* fresh                                                */
+  NXC_WHY_ABSENT,   /* no entry under this key                              */
+  NXC_WHY_TAG,      /* a tag was marked; its text is in why_tag             */
+  NXC_WHY_AGE,      /* older than its revalidate (stale) or expire (dead)   */
+  NXC_WHY_FUTURE,   /* born or created in the future: not believed          */
+  NXC_WHY_FLOOR,    /* older than the oldest mark still remembered          */
+  NXC_WHY_CORRUPT,  /* found, but not intact                                */
+  NXC_WHY_ERROR     /* the disk answered with an error                      */
 } nxc_why;
 
 typedef struct nxc_query {
@@ -223,23 +224,25 @@ NXC_EXTERN int nxc_clear(nxc_cache *cache);
 /* Counters of this directory over all processes, past ones included, unless
  * marked (here): this process alone. They never fall. */
 typedef struct nxc_stats {
-  uint64_t memory_hits[NXC_CLASSES]; /* by the query's class; stale included */
+  /* By the class of the query, or of the record that was kept. */
+  uint64_t memory_hits[NXC_CLASSES]; /* stale ones included */
   uint64_t disk_hits[NXC_CLASSES];
-  uint64_t stale_hits[NXC_CLASSES]; /* of the two above                      */
+  uint64_t stale_hits[NXC_CLASSES]; /* of the two above */
   uint64_t misses[NXC_CLASSES];
-  uint64_t puts[NXC_CLASSES]; /* that were kept                              */
+  uint64_t puts[NXC_CLASSES];
   uint64_t removes, marks, clears;
-  uint64_t dead_by_tag, dead_by_age; /* misses that found an entry           */
-  uint64_t born_dead, superseded, refused; /* puts not kept; too large       */
-  uint64_t memory_evictions; /* (here)                                       */
-  uint64_t disk_recycled, disk_overflow, disk_moved; /* segments, entries    */
+  uint64_t dead_by_tag, dead_by_age;       /* misses that found an entry */
+  uint64_t born_dead, superseded, refused; /* puts not kept; refused: too large */
+  uint64_t disk_recycled;                  /* segments that began a new round */
+  uint64_t disk_overflow, disk_moved;      /* entries pushed out; given a second life */
   uint64_t corrupt, disk_errors, floor_raises;
-  uint64_t bytes_written, bytes_read; /* disk tier                           */
-  uint64_t memory_bytes, memory_limit_bytes, memory_items; /* (here)         */
-  uint64_t pinned_bytes; /* (here) referenced, but no longer in the tier     */
+  uint64_t bytes_written, bytes_read; /* disk tier */
   uint64_t disk_bytes, disk_limit_bytes, disk_slots;
   uint64_t epoch;
-  int disk; /* 1: the disk tier works; 0: memory only                        */
+  int disk; /* 1: the disk tier works; 0: memory only */
+  /* (here) */
+  uint64_t memory_bytes, memory_limit_bytes, memory_items, memory_evictions;
+  uint64_t pinned_bytes; /* referenced, but no longer in the tier */
 } nxc_stats;
 
 NXC_EXTERN int nxc_stats_get(nxc_cache *cache, nxc_stats *out);

@@ -32,18 +32,17 @@ NXC_EXTERN int nxc_uv_get(uv_loop_t *loop, nxc_cache *cache, const nxc_query *qu
 
 /* nxc_put_entry(). Puts of one key take effect in the order of the calls; the
  * entry is referenced until it is written. */
-NXC_EXTERN int nxc_uv_put(uv_loop_t *loop, nxc_cache *cache, nxc_entry *entry,
-                          nxc_uv_cb callback, void *arg);
+NXC_EXTERN int nxc_uv_put(uv_loop_t *loop, nxc_cache *cache, nxc_entry *entry, nxc_uv_cb callback,
+                          void *arg);
 
 /* nxc_mark(). Obeyed by every process when the call returns; the callback says
  * that it is durable. */
 NXC_EXTERN int nxc_uv_mark(uv_loop_t *loop, nxc_cache *cache, const nxc_slice *tags,
-                           size_t tag_count, int64_t dead_after_ms, nxc_uv_cb callback,
-                           void *arg);
+                           size_t tag_count, int64_t dead_after_ms, nxc_uv_cb callback, void *arg);
 
 /* nxc_remove() and nxc_clear(). */
-NXC_EXTERN int nxc_uv_remove(uv_loop_t *loop, nxc_cache *cache, nxc_slice key,
-                             nxc_uv_cb callback, void *arg);
+NXC_EXTERN int nxc_uv_remove(uv_loop_t *loop, nxc_cache *cache, nxc_slice key, nxc_uv_cb callback,
+                             void *arg);
 NXC_EXTERN int nxc_uv_clear(uv_loop_t *loop, nxc_cache *cache, nxc_uv_cb callback, void *arg);
 
 #ifdef __cplusplus

@@ -108,7 +108,7 @@ static void read_done(uv_work_t *work, int status) {
 static reading *find_reading(const uv_loop_t *loop, const nxc_cache *cache, nxc_slice key) {
   reading *r;
   uv_mutex_lock(&readings_lock);
-  DL_FOREACH(readings, r) {
+  DL_FOREACH (readings, r) {
     if (r->work.loop == loop && r->cache == cache && same_key(r->waiters->query.key, key)) break;
   }
   uv_mutex_unlock(&readings_lock);
@@ -204,8 +204,7 @@ static int run_put(task *t) {
   return nxc__put_finish(&t->put);
 }
 
-int nxc_uv_put(uv_loop_t *loop, nxc_cache *cache, nxc_entry *entry, nxc_uv_cb callback,
-               void *arg) {
+int nxc_uv_put(uv_loop_t *loop, nxc_cache *cache, nxc_entry *entry, nxc_uv_cb callback, void *arg) {
   int rc = check_call(loop, cache, callback);
   if (rc != NXC_OK) return rc;
   task *t = task_new(cache, run_put, (nxc_slice){NULL, 0}, callback, arg);
@@ -238,8 +237,7 @@ static int run_remove(task *t) {
   return nxc_remove(t->cache, t->key);
 }
 
-int nxc_uv_remove(uv_loop_t *loop, nxc_cache *cache, nxc_slice key, nxc_uv_cb callback,
-                  void *arg) {
+int nxc_uv_remove(uv_loop_t *loop, nxc_cache *cache, nxc_slice key, nxc_uv_cb callback, void *arg) {
   int rc = check_call(loop, cache, callback);
   if (rc != NXC_OK) return rc;
   if (!nxc__is_sane(key)) return NXC_E_INVALID;

@@ -25,10 +25,10 @@
 #include "tags.h"
 
 #define MIB (UINT64_C(1) << 20)
-#define CHECK_MS 100       /* between two looks at the directory by gets */
-#define RETRY_MS 5000      /* between two tries of a directory that failed */
-#define COMPLAIN_MS 60000  /* between two lines about one cause */
-#define REOPENS 8          /* of one call, while others keep replacing the store */
+#define CHECK_MS 100      /* between two looks at the directory by gets */
+#define RETRY_MS 5000     /* between two tries of a directory that failed */
+#define COMPLAIN_MS 60000 /* between two lines about one cause */
+#define REOPENS 8         /* of one call, while others keep replacing the store */
 
 enum cause { CAUSE_DIRECTORY, CAUSE_BOUND, CAUSE_FLUSH, CAUSES };
 
@@ -44,7 +44,7 @@ struct nxc__engine {
   nxc__store *store;
   bool unshared_marks; /* made while the directory could not be used */
 
-  uv_mutex_t reopen_lock; /* taken before `lock` */
+  uv_mutex_t reopen_lock;   /* taken before `lock` */
   atomic_llong check_at_ms; /* on the monotonic clock */
   atomic_llong retry_at_ms;
   atomic_llong complain_at_ms[CAUSES];
@@ -265,7 +265,7 @@ static nxc__engine *engine_for(const nxc_options *o, nxc__trouble *trouble) {
   if (o->dir && o->disk_bytes) {
     name = name_of(o->dir);
     if (!name) return NULL;
-    DL_FOREACH(engines, e) {
+    DL_FOREACH (engines, e) {
       if (e->dir && strcmp(e->dir, name) == 0) break;
     }
   }
@@ -461,7 +461,7 @@ static int conclude(nxc__engine *e, const nxc_query *q, const nxc__fetched *f, n
   nxc__index *x = f->store->index;
 
   if (f->result != NXC_OK) {
-    found->why = f->result == NXC_MISS        ? NXC_WHY_ABSENT
+    found->why = f->result == NXC_MISS       ? NXC_WHY_ABSENT
                  : f->result == NXC__CORRUPT ? NXC_WHY_CORRUPT
                                              : NXC_WHY_ERROR;
     count_verdict(x, NXC_MISS, found, q->class_id);

@@ -19,7 +19,7 @@ typedef struct nxc__fetched { /* what the disk said; good for several queries */
   int result;                 /* as nxc__ring_get() */
   nxc_entry *entry;           /* a reference, or NULL */
   nxc__token token;
-  nxc__store *store;          /* a reference, or NULL */
+  nxc__store *store; /* a reference, or NULL */
 } nxc__fetched;
 
 /* Reads from the disk tier. Blocks. To be released in any case. */
@@ -37,13 +37,13 @@ typedef struct nxc__put {
   nxc_entry *entry;  /* a reference */
   nxc__store *store; /* a reference */
   nxc__write write;
-  int planned;       /* NXC_OK: write it; else why it is removed instead */
+  int planned; /* NXC_OK: write it; else why it is removed instead */
 } nxc__put;
 
 /* Takes the entry's place among the versions of its key. Never blocks. On an
  * error there is nothing to finish. */
 int nxc__put_begin(nxc_cache *cache, nxc_entry *entry, nxc__put *put);
-int nxc__put_finish(nxc__put *put); /* blocks; releases what `put` holds */
+int nxc__put_finish(nxc__put *put);        /* blocks; releases what `put` holds */
 bool nxc__put_blocks(const nxc__put *put); /* false: finishing touches no disk */
 
 /* ---- mark: now -> flush ------------------------------------------------------------ */

@@ -7,12 +7,10 @@
 const char *nxc_strerror(int result) {
   switch (result) {
 #define NXC__X(name, value, text) \
-  case (value):                   \
-    return (text);
+  case (value): return (text);
     NXC_RESULTS(NXC__X)
 #undef NXC__X
-  default:
-    return "unknown result";
+  default: return "unknown result";
   }
 }
 

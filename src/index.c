@@ -137,9 +137,8 @@ static int header_init(nxc__header *h, const nxc__plan *plan) {
 
 static bool header_is_sane(const nxc__header *h, uint64_t file_bytes) {
   return memcmp(h->magic, INDEX_MAGIC, sizeof h->magic) == 0 && h->version == INDEX_VERSION &&
-         h->header_bytes == PAGE && h->check == header_check(h) &&
-         geometry_is_sane(&h->geometry) && h->file_bytes == file_bytes &&
-         layout_of(&h->geometry).end == file_bytes;
+         h->header_bytes == PAGE && h->check == header_check(h) && geometry_is_sane(&h->geometry) &&
+         h->file_bytes == file_bytes && layout_of(&h->geometry).end == file_bytes;
 }
 
 /* After another boot the words may be older than what the disk holds: jump over
@@ -211,7 +210,8 @@ static nxc__word *past_of(const nxc__index *x) {
  * finds it dead then), but never for one that was stopped while doing so. */
 static void lock_live(int fd) {
   const struct timespec pause = {0, 1000000};
-  for (int tries = 0; tries < 200 && lock_byte(fd, F_RDLCK, LOCK_LIVE) && errno == EAGAIN; tries++) {
+  for (int tries = 0; tries < 200 && lock_byte(fd, F_RDLCK, LOCK_LIVE) && errno == EAGAIN;
+       tries++) {
     nanosleep(&pause, NULL);
   }
 }

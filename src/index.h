@@ -18,10 +18,10 @@
 typedef _Atomic uint64_t nxc__word;
 _Static_assert(sizeof(nxc__word) == 8 && ATOMIC_LLONG_LOCK_FREE == 2, "words are lock-free");
 
-#define NXC__UNIT 64          /* bytes; records start at a multiple of it */
-#define NXC__WAYS 8           /* slots, or tag rows, of a bucket */
-#define NXC__COUNTER_ROWS 64  /* and one more for the past */
-#define NXC__COUNTERS 512     /* words in a row */
+#define NXC__UNIT 64         /* bytes; records start at a multiple of it */
+#define NXC__WAYS 8          /* slots, or tag rows, of a bucket */
+#define NXC__COUNTER_ROWS 64 /* and one more for the past */
+#define NXC__COUNTERS 512    /* words in a row */
 #define NXC__EPOCH_DEAD (UINT64_C(1) << 63)
 #define NXC__ROW_DYING (UINT64_C(1) << 63)
 #define NXC__BOOT_JUMP (UINT64_C(1) << 20)
@@ -29,12 +29,14 @@ _Static_assert(sizeof(nxc__word) == 8 && ATOMIC_LLONG_LOCK_FREE == 2, "words are
 /* ---- counters -------------------------------------------------------------- */
 
 /* Names and places of the words of a counter row; places are never reused. */
-#define NXC__COUNTERS_LIST(X)                                                            \
-  X(REMOVES, 0) X(MARKS, 1) X(CLEARS, 2) X(DEAD_BY_TAG, 3) X(DEAD_BY_AGE, 4)             \
-  X(BORN_DEAD, 5) X(SUPERSEDED, 6) X(REFUSED, 7) X(MEMORY_EVICTIONS, 8)                  \
-  X(DISK_RECYCLED, 9) X(DISK_OVERFLOW, 10) X(DISK_MOVED, 11) X(CORRUPT, 12)              \
-  X(DISK_ERRORS, 13) X(FLOOR_RAISES, 14) X(BYTES_WRITTEN, 15) X(BYTES_READ, 16)          \
+/* clang-format off */
+#define NXC__COUNTERS_LIST(X)                                                \
+  X(REMOVES, 0) X(MARKS, 1) X(CLEARS, 2) X(DEAD_BY_TAG, 3) X(DEAD_BY_AGE, 4) \
+  X(BORN_DEAD, 5) X(SUPERSEDED, 6) X(REFUSED, 7) X(DISK_RECYCLED, 8)         \
+  X(DISK_OVERFLOW, 9) X(DISK_MOVED, 10) X(CORRUPT, 11) X(DISK_ERRORS, 12)    \
+  X(FLOOR_RAISES, 13) X(BYTES_WRITTEN, 14) X(BYTES_READ, 15)                 \
   X(MEMORY_HITS, 32) X(DISK_HITS, 48) X(STALE_HITS, 64) X(MISSES, 80) X(PUTS, 96)
+/* clang-format on */
 
 enum {
 #define NXC__X(name, place) NXC__C_##name = (place),
@@ -48,8 +50,8 @@ typedef struct nxc__geometry {
   uint64_t bound_bytes;   /* as asked for */
   uint32_t segment_bytes; /* a power of two, 1 to 16 MiB; 0: no disk */
   uint32_t segments;
-  uint32_t buckets;       /* of eight slots */
-  uint32_t tag_buckets;   /* of eight rows */
+  uint32_t buckets;     /* of eight slots */
+  uint32_t tag_buckets; /* of eight rows */
 } nxc__geometry;
 
 typedef struct nxc__tag_bucket {
@@ -69,32 +71,32 @@ typedef struct nxc__header {
   unsigned char instance[NXC__ID_SIZE]; /* names the data file, seeds checksums */
   unsigned char key[NXC__ID_SIZE];      /* of the keyed hashes */
   uint64_t file_bytes;
-  uint64_t check; /* checksum of everything above */
-  _Alignas(64) nxc__word boot;    /* hash of the boot id that the words belong to */
-  nxc__word ceiling;              /* no segment sequence from here on was used */
-  _Alignas(64) nxc__word cursor;  /* {segment sequence 32 | offset in units 32} */
-  _Alignas(64) nxc__word epoch;   /* count of marks; NXC__EPOCH_DEAD: replaced */
-  _Alignas(64) nxc__word floor;   /* marks up to this epoch may be forgotten */
+  uint64_t check;                /* checksum of everything above */
+  _Alignas(64) nxc__word boot;   /* hash of the boot id that the words belong to */
+  nxc__word ceiling;             /* no segment sequence from here on was used */
+  _Alignas(64) nxc__word cursor; /* {segment sequence 32 | offset in units 32} */
+  _Alignas(64) nxc__word epoch;  /* count of marks; NXC__EPOCH_DEAD: replaced */
+  _Alignas(64) nxc__word floor;  /* marks up to this epoch may be forgotten */
   nxc__word floor_wall_ms;
-  nxc__word origin;               /* nothing from before is believed, tagged or not */
+  nxc__word origin; /* nothing from before is believed, tagged or not */
   nxc__word origin_wall_ms;
 } nxc__header;
 
 typedef struct nxc__index {
   nxc__header *header;
   nxc__tag_bucket *tag_buckets;
-  nxc__word *segments;        /* {allocated 1 | sequence 63}, by sequence mod n */
-  nxc__word *slots;           /* buckets of eight */
-  atomic_uchar *access;       /* one per slot: used 1 | size class 7 */
-  nxc__word *counters;        /* NXC__COUNTER_ROWS + 1 rows, the last: the past */
-  nxc__geometry geometry;     /* checked copies of what the file says */
+  nxc__word *segments;    /* {allocated 1 | sequence 63}, by sequence mod n */
+  nxc__word *slots;       /* buckets of eight */
+  atomic_uchar *access;   /* one per slot: used 1 | size class 7 */
+  nxc__word *counters;    /* NXC__COUNTER_ROWS + 1 rows, the last: the past */
+  nxc__geometry geometry; /* checked copies of what the file says */
   unsigned char instance[NXC__ID_SIZE];
-  uint64_t seed;              /* of checksums */
+  uint64_t seed; /* of checksums */
   nxc__secret secret;
   void *map;
   size_t map_bytes;
-  size_t durable_bytes;       /* header and rows: what an invalidation flushes */
-  int fd;                     /* -1: anonymous */
+  size_t durable_bytes; /* header and rows: what an invalidation flushes */
+  int fd;               /* -1: anonymous */
   dev_t dev;
   ino_t ino;
   int counter_row;
@@ -116,10 +118,10 @@ int nxc__index_open(int dir, nxc__index **out);
 typedef struct nxc__plan { /* for a new index */
   nxc__geometry geometry;
   int64_t now_ms;
-  uint64_t epoch_above;      /* the epoch starts above it */
-  int64_t floor_wall_ms;     /* content from up to then is not believed if it
+  uint64_t epoch_above;       /* the epoch starts above it */
+  int64_t floor_wall_ms;      /* content from up to then is not believed if it
                                 carries a tag; 0: nothing died */
-  int64_t origin_wall_ms;    /* the same for all content */
+  int64_t origin_wall_ms;     /* the same for all content */
   const nxc__index *replaces; /* takes its place, and keeps its marks; NULL */
 } nxc__plan;
 

@@ -92,8 +92,7 @@ static void drop_hash(nxc__memory *m, nxc__hash hash) {
   if (it) drop(m, it);
 }
 
-bool nxc__memory_insert(nxc__memory *m, nxc__hash hash, nxc_entry *entry,
-                        const nxc__known *known) {
+bool nxc__memory_insert(nxc__memory *m, nxc__hash hash, nxc_entry *entry, const nxc__known *known) {
   drop_hash(m, hash);
   size_t entry_bytes = nxc__record_held_bytes(entry);
   if (entry_bytes + sizeof(item) > m->use.limit_bytes) return false;

@@ -23,8 +23,7 @@ void nxc__memory_destroy(nxc__memory *memory);                   /* NULL is allo
 
 /* The entry of a key, borrowed, which becomes the most recently used; NULL when
  * there is none. `*known` is valid until the next call on the tier. */
-nxc_entry *nxc__memory_find(nxc__memory *memory, nxc__hash hash, nxc_slice key,
-                            nxc__known **known);
+nxc_entry *nxc__memory_find(nxc__memory *memory, nxc__hash hash, nxc_slice key, nxc__known **known);
 
 /* Keeps an entry in place of whatever stood under its key, evicting the least
  * recently used. Returns false when it is not kept: too large, or no memory. */

@@ -30,10 +30,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define DISK_MAGIC 0x4452584eu /* "NXRD" */
-#define FIRST_READ 4096        /* where nothing is known of the size */
+#define DISK_MAGIC 0x4452584eu  /* "NXRD" */
+#define FIRST_READ 4096         /* where nothing is known of the size */
 #define INLINE_LIMIT (1u << 20) /* a larger one is not copied on an event loop */
-#define TRIES 64               /* of a loop that other processes can upset */
+#define TRIES 64                /* of a loop that other processes can upset */
 #define CEILING_ROUNDS 64
 
 #define SEQ_BITS 28
@@ -392,8 +392,8 @@ static ssize_t read_both(nxc__ring *r, prefix *p, void *record, size_t size, off
                          bool nowait) {
   struct iovec iov[2] = {{p, sizeof *p}, {record, size}};
   for (;;) {
-    int flags = nowait && !atomic_load_explicit(&r->no_nowait, memory_order_relaxed) ? RWF_NOWAIT
-                                                                                    : 0;
+    int flags =
+        nowait && !atomic_load_explicit(&r->no_nowait, memory_order_relaxed) ? RWF_NOWAIT : 0;
     ssize_t n = preadv2(r->fd, iov, 2, at, flags);
     if (n >= 0 || (errno != EINTR && errno != EOPNOTSUPP) || (errno == EOPNOTSUPP && !flags)) {
       return n;

@@ -16,22 +16,44 @@ static json_t *number(uint64_t n) {
 }
 
 static json_t *as_json(const nxc_stats *s) {
-#define CLASSES(field) {#field, classes(s->field)}
-#define NUMBER(field) {#field, number(s->field)}
+#define CLASSES(field) \
+  { #field, classes(s->field) }
+#define NUMBER(field) \
+  { #field, number(s->field) }
   const struct {
     const char *name;
     json_t *value;
   } fields[] = {
-      CLASSES(memory_hits),      CLASSES(disk_hits),      CLASSES(stale_hits),
-      CLASSES(misses),           CLASSES(puts),           NUMBER(removes),
-      NUMBER(marks),             NUMBER(clears),          NUMBER(dead_by_tag),
-      NUMBER(dead_by_age),       NUMBER(born_dead),       NUMBER(superseded),
-      NUMBER(refused),           NUMBER(memory_evictions), NUMBER(disk_recycled),
-      NUMBER(disk_overflow),     NUMBER(disk_moved),      NUMBER(corrupt),
-      NUMBER(disk_errors),       NUMBER(floor_raises),    NUMBER(bytes_written),
-      NUMBER(bytes_read),        NUMBER(memory_bytes),    NUMBER(memory_limit_bytes),
-      NUMBER(memory_items),      NUMBER(pinned_bytes),    NUMBER(disk_bytes),
-      NUMBER(disk_limit_bytes),  NUMBER(disk_slots),      NUMBER(epoch),
+      CLASSES(memory_hits),
+      CLASSES(disk_hits),
+      CLASSES(stale_hits),
+      CLASSES(misses),
+      CLASSES(puts),
+      NUMBER(removes),
+      NUMBER(marks),
+      NUMBER(clears),
+      NUMBER(dead_by_tag),
+      NUMBER(dead_by_age),
+      NUMBER(born_dead),
+      NUMBER(superseded),
+      NUMBER(refused),
+      NUMBER(memory_evictions),
+      NUMBER(disk_recycled),
+      NUMBER(disk_overflow),
+      NUMBER(disk_moved),
+      NUMBER(corrupt),
+      NUMBER(disk_errors),
+      NUMBER(floor_raises),
+      NUMBER(bytes_written),
+      NUMBER(bytes_read),
+      NUMBER(memory_bytes),
+      NUMBER(memory_limit_bytes),
+      NUMBER(memory_items),
+      NUMBER(pinned_bytes),
+      NUMBER(disk_bytes),
+      NUMBER(disk_limit_bytes),
+      NUMBER(disk_slots),
+      NUMBER(epoch),
       {"disk", json_boolean(s->disk)},
   };
 #undef CLASSES

@@ -27,7 +27,8 @@
 static int fail(nxc__trouble *t, const char *dir, const char *what) {
   t->fatal = true;
   snprintf(t->text, sizeof t->text,
-           "cannot use the cache directory %.200s: %.200s; the cache lives in memory only", dir, what);
+           "cannot use the cache directory %.200s: %.200s; the cache lives in memory only", dir,
+           what);
   return -1;
 }
 
@@ -57,9 +58,10 @@ static const char *foreign_file_system(int fd) {
     unsigned magic;
     const char *name;
   } foreign[] = {
-      {0x6969, "NFS"},       {0x517b, "SMB"},        {0xff534d42, "CIFS"}, {0xfe534d42, "SMB2"},
-      {0x01021997, "9p"},    {0x65735546, "FUSE or virtiofs"}, {0x5346414f, "AFS"},
-      {0x00c36400, "Ceph"},  {0x0bd00bd0, "Lustre"}, {0x01161970, "GFS2"},
+      {0x6969, "NFS"},      {0x517b, "SMB"},      {0xff534d42, "CIFS"},
+      {0xfe534d42, "SMB2"}, {0x01021997, "9p"},   {0x65735546, "FUSE or virtiofs"},
+      {0x5346414f, "AFS"},  {0x00c36400, "Ceph"}, {0x0bd00bd0, "Lustre"},
+      {0x01161970, "GFS2"},
   };
   struct statfs s;
   if (fstatfs(fd, &s)) return NULL;
@@ -74,8 +76,8 @@ static void write_cachedir_tag(int parent) {
   static const char text[] =
       "Signature: 8a477f597d28d172789f06886806bc55\n"
       "# This directory is a cache made by nextcache; it may be removed at any time.\n";
-  int fd = openat(parent, "CACHEDIR.TAG", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-                  0644);
+  int fd =
+      openat(parent, "CACHEDIR.TAG", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
   if (fd < 0) return;
   if (write(fd, text, sizeof text - 1) < 0) unlinkat(parent, "CACHEDIR.TAG", 0);
   close(fd);
@@ -87,8 +89,8 @@ static int check_version_dir(int fd, const char *dir, nxc__trouble *t) {
 
   if (fstat(fd, &st)) return fail(t, dir, strerror(errno));
   if (st.st_uid != geteuid()) {
-    snprintf(text, sizeof text, "its subdirectory " VERSION_DIR
-             " belongs to uid %u and this process runs as uid %u",
+    snprintf(text, sizeof text,
+             "its subdirectory " VERSION_DIR " belongs to uid %u and this process runs as uid %u",
              (unsigned)st.st_uid, (unsigned)geteuid());
     return fail(t, dir, text);
   }
@@ -127,8 +129,8 @@ typedef struct opening {
   const nxc__place *place;
   int64_t now_ms;
   int dir;
-  bool died;            /* something stood here and is gone */
-  bool created;         /* by us */
+  bool died;    /* something stood here and is gone */
+  bool created; /* by us */
   uint64_t epoch_above;
 } opening;
 

@@ -37,8 +37,8 @@ void nxc__fate_add(nxc__fate *fate, const nxc__life *life, const nxc__marks *mar
 
 void nxc__fate_add_floor(nxc__fate *fate, const nxc__life *life, uint64_t floor,
                          int64_t floor_wall_ms) {
-  bool below = life->birth ? life->birth < floor
-                           : floor_wall_ms && life->created_ms <= floor_wall_ms;
+  bool below =
+      life->birth ? life->birth < floor : floor_wall_ms && life->created_ms <= floor_wall_ms;
   if (!below || fate->dead) return;
   fate->dead = true;
   fate->floor = true;

@@ -23,7 +23,7 @@ typedef struct nxc__marks { /* one tag's marks, as its row holds them */
 
 typedef struct nxc__fate {
   bool dead;
-  bool floor;          /* dead by the floor, not by a mark that is known */
+  bool floor; /* dead by the floor, not by a mark that is known */
   bool stale;
   int64_t deadline_ms; /* dead from then by a mark; NXC_NEVER */
   int dead_tag;        /* index of the tag that killed, was stale, has the  */

@@ -255,7 +255,8 @@ static void compare(size_t size, int n) {
     }
   }
   for (int round = 0; round < ROUNDS; round++) {
-    for (size_t i = 0; i < STORES; i++) put[i][round] = put_some(&stores[i], round * 131, n, keys, size);
+    for (size_t i = 0; i < STORES; i++)
+      put[i][round] = put_some(&stores[i], round * 131, n, keys, size);
     for (size_t i = 0; i < STORES; i++) get[i][round] = get_some(&stores[i], round * 131, n, keys);
   }
   for (size_t i = 0; i < STORES; i++) {
@@ -263,9 +264,10 @@ static void compare(size_t size, int n) {
     p[i] = median(put[i], ROUNDS);
     g[i] = median(get[i], ROUNDS);
   }
-  printf("| %6zu | %7.1f | %7.1f | %7.1f | %6.2f | %7.1f | %7.1f | %7.1f | %7.1f | %6.2f | %6.2f |\n",
-         size, p[0], p[LMDB], p[FILES], p[0] / p[LMDB], g[0], g[LMDB], g[LMDB_VERIFIED], g[FILES],
-         g[0] / g[LMDB], g[0] / g[LMDB_VERIFIED]);
+  printf(
+      "| %6zu | %7.1f | %7.1f | %7.1f | %6.2f | %7.1f | %7.1f | %7.1f | %7.1f | %6.2f | %6.2f |\n",
+      size, p[0], p[LMDB], p[FILES], p[0] / p[LMDB], g[0], g[LMDB], g[LMDB_VERIFIED], g[FILES],
+      g[0] / g[LMDB], g[0] / g[LMDB_VERIFIED]);
   fflush(stdout);
 }
 
@@ -309,7 +311,8 @@ int main(int argc, char **argv) {
   if (!body) fail("malloc");
   for (size_t i = 0; i < 1 << 20; i++) body[i] = (unsigned char)(i * 2654435761u >> 13);
   printf("microseconds per operation, median of %d rounds\n\n", ROUNDS);
-  printf("|   size | put nxc | put lmdb| put file|  /lmdb | get nxc | lmdb    | lmdb+   | file    |  /lmdb | /lmdb+ |\n");
+  printf(
+      "|   size | put nxc | put lmdb| put file|  /lmdb | get nxc | lmdb    | lmdb+   | file    |  /lmdb | /lmdb+ |\n");
   printf("|---|---|---|---|---|---|---|---|---|---|---|\n");
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     int n = sizes[i] > 100000 ? 100 : 500;
