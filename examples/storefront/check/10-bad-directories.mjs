@@ -1,0 +1,139 @@
+// A cache directory that cannot be used: one warning, a working site.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { filesBelow } from './lib/tree.mjs';
+import { Visitor } from './lib/visitor.mjs';
+
+const NOBODY = 65534;
+const isRoot = process.getuid() === 0;
+
+/** Mounts a tmpfs; the reason when that is not permitted. */
+function mount(folder, options) {
+  mkdirSync(folder, { recursive: true });
+  const { status, stderr, error } = spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder], { encoding: 'utf8' });
+  return status === 0 ? null : (stderr || error?.message || 'mount failed').trim();
+}
+
+const unmount = (folder) => spawnSync('umount', ['-l', folder]);
+
+function warnings(server) {
+  return server.log.split('\n').filter((line) => line.startsWith('nextcache:'));
+}
+
+/** What a working site does, cached or not. */
+async function works(t, server) {
+  // Each of these caches is new and knows no change made under another.
+  await t.backOffice.reset();
+  for (const path of ['/', '/about', '/categories/lamps', '/products/juniper-teapot', '/help/repairs', '/api/catalogue', '/media/holm-rug.png', '/offers/today']) {
+    const page = await server.get(path);
+    assert.ok([200, 307].includes(page.status), `${path} answers ${page.status}`);
+  }
+  const slug = 'alder-dining-chair';
+  const { price } = await t.backOffice.product(slug);
+  assert.equal((await server.get(`/products/${slug}`)).price, price);
+  const admin = await Visitor.admin(server);
+  await admin.changeProduct(slug, { price: price + 100 });
+  assert.equal((await server.get(`/products/${slug}`)).price, price + 100);
+  // The memory tier goes on.
+  const first = await server.get('/products/juniper-teapot');
+  assert.equal((await server.get('/products/juniper-teapot')).madeAt, first.madeAt);
+}
+
+/** The site works without its directory, and says so in one line. */
+async function worksWithOneWarning(t, server, pattern) {
+  await works(t, server);
+  assert.equal(warnings(server).length, 1, `warnings:\n${warnings(server).join('\n')}`);
+  assert.match(warnings(server)[0], pattern);
+}
+
+export async function run(t) {
+  const tree = await t.tree();
+
+  await t.check('a missing directory, and its parents, are made: no warning', async () => {
+    const missing = join(tree.folder, 'not/yet/there');
+    const server = await tree.start({ NEXT_CACHE_DIR: missing });
+    await works(t, server);
+    assert.deepEqual(warnings(server), []);
+    assert.ok(filesBelow(missing).length > 0);
+    await server.stop();
+  });
+
+  await t.check('an unwritable directory: one warning, a working site', async () => {
+    // Not even root can make a file there.
+    const server = await tree.start({ NEXT_CACHE_DIR: '/proc/nextcache' });
+    await worksWithOneWarning(t, server, /\/proc\/nextcache/);
+    await server.stop();
+  });
+
+  await t.check('a file where the directory should be: one warning, a working site', async () => {
+    const file = join(tree.folder, 'a-file');
+    writeFileSync(file, 'not a directory');
+    const server = await tree.start({ NEXT_CACHE_DIR: file });
+    await worksWithOneWarning(t, server, /a-file/);
+    await server.stop();
+  });
+
+  const small = join(tree.folder, 'small');
+  const refused = mount(small, 'size=256k');
+  if (refused) t.skip('a full file system', refused);
+  else {
+    try {
+      await t.check('a full file system: one warning, a working site', async () => {
+        writeFileSync(join(small, 'ballast'), Buffer.alloc(255 * 1024));
+        const server = await tree.start({ NEXT_CACHE_DIR: join(small, 'cache') });
+        await worksWithOneWarning(t, server, /small\/cache/);
+        await server.stop();
+      });
+    } finally {
+      unmount(small);
+    }
+  }
+
+  const frozen = join(tree.folder, 'frozen');
+  const notFrozen = mount(frozen, 'ro');
+  if (notFrozen) t.skip('a read-only file system', notFrozen);
+  else {
+    try {
+      await t.check('a read-only file system: one warning, a working site', async () => {
+        const server = await tree.start({ NEXT_CACHE_DIR: join(frozen, 'cache') });
+        await worksWithOneWarning(t, server, /frozen\/cache/);
+        await server.stop();
+      });
+    } finally {
+      unmount(frozen);
+    }
+  }
+
+  if (!isRoot) {
+    t.skip('a directory that belongs to another user', 'this check must be started as root');
+    return;
+  }
+
+  await t.check('a forbidden directory: one warning, a working site', async () => {
+    const forbidden = join(tree.folder, 'forbidden');
+    mkdirSync(forbidden);
+    chmodSync(forbidden, 0o700);
+    const server = await tree.start({ NEXT_CACHE_DIR: forbidden }, { uid: NOBODY, gid: NOBODY });
+    await worksWithOneWarning(t, server, /forbidden/);
+    await server.stop();
+  });
+
+  await t.check('a tree built as root, run as another user with one writable directory', async () => {
+    const writable = join(tree.folder, 'volume');
+    mkdirSync(writable);
+    // As a Kubernetes volume is: root's, writable through its group.
+    chownSync(writable, 0, NOBODY);
+    chmodSync(writable, 0o2775);
+    const start = () => tree.start({ NEXT_CACHE_DIR: writable }, { uid: NOBODY, gid: NOBODY });
+    const first = await start();
+    await works(t, first);
+    assert.deepEqual(warnings(first), []);
+    const { madeAt } = await first.get('/products/juniper-teapot');
+    await first.kill();
+    const second = await start();
+    assert.equal((await second.get('/products/juniper-teapot')).madeAt, madeAt, 'it is kept over a restart');
+    assert.ok(filesBelow(writable).length > 0);
+  });
+}
