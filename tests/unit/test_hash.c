@@ -79,7 +79,8 @@ static void places_are_in_range_and_evenly_used(void **state) {
   for (unsigned i = 0; i < KEYS; i++) {
     char key[32];
     int length = snprintf(key, sizeof key, "/products/%u", i);
-    uint32_t place = nxc__hash_place(nxc__hash_key(&secret, slice_of(key, (size_t)length)).lo, PLACES);
+    uint32_t place =
+        nxc__hash_place(nxc__hash_key(&secret, slice_of(key, (size_t)length)).lo, PLACES);
     assert_in_range(place, 0, PLACES - 1);
     used[place]++;
   }

@@ -1,6 +1,6 @@
 /* test_index.c - geometry, building, publishing, validating, counters. */
-#include "testbed.h"
 #include "tags.h"
+#include "testbed.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -26,8 +26,8 @@ static void geometry_follows_the_bound(void **state) {
   static const struct {
     uint64_t bound, segment, segments;
   } rows[] = {
-      {8 * MB, MB, 8},           {9 * MB + 5, MB, 9},          {64 * MB, MB, 64},
-      {128 * MB, 2 * MB, 64},    {1024 * MB, 16 * MB, 64},     {1000 * MB, 8 * MB, 125},
+      {8 * MB, MB, 8},           {9 * MB + 5, MB, 9},         {64 * MB, MB, 64},
+      {128 * MB, 2 * MB, 64},    {1024 * MB, 16 * MB, 64},    {1000 * MB, 8 * MB, 125},
       {4096 * MB, 16 * MB, 256}, {65536 * MB, 16 * MB, 4096},
   };
   for (size_t i = 0; i < COUNT_OF(rows); i++) {

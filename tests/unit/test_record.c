@@ -287,7 +287,8 @@ static unsigned touch(const nxc_entry *entry) {
   nxc_entry_read(entry, &read);
   nxc_slice slices[64] = {read.key, read.meta};
   size_t count = 2;
-  for (size_t i = 0; i < read.tag_count && count < 32; i++) slices[count++] = nxc_entry_tag(entry, i);
+  for (size_t i = 0; i < read.tag_count && count < 32; i++)
+    slices[count++] = nxc_entry_tag(entry, i);
   for (size_t i = 0; i < read.part_count && count < 64; i++) {
     slices[count++] = nxc_entry_part(entry, i);
   }

@@ -276,8 +276,8 @@ static void a_truncated_data_file_is_no_crash(void **state) {
 
 static void a_damaged_cursor_or_segment_word_ends_no_writer(void **state) {
   testbed *s = *state;
-  static const uint64_t cursors[] = {0, 1, UINT64_C(9) << 32, UINT64_MAX, UINT32_MAX,
-                                     (UINT64_C(12) << 32) | UINT32_MAX};
+  static const uint64_t cursors[] = {0,          1,          UINT64_C(9) << 32,
+                                     UINT64_MAX, UINT32_MAX, (UINT64_C(12) << 32) | UINT32_MAX};
   for (size_t i = 0; i < COUNT_OF(cursors); i++) {
     uint64_t before = atomic_load(&s->index->header->cursor);
     atomic_store(&s->index->header->cursor, cursors[i]);
@@ -364,7 +364,8 @@ static void of_two_words_the_higher_wins_and_the_loser_is_cleared(void **state) 
   nxc__token old = put(s, "key", '1', 100);
   nxc__token new = put(s, "key", '2', 100);
   assert_ptr_equal(old.slot, new.slot);
-  nxc__word *bucket = s->index->slots + (size_t)(new.slot - s->index->slots) / NXC__WAYS * NXC__WAYS;
+  nxc__word *bucket =
+      s->index->slots + (size_t)(new.slot - s->index->slots) / NXC__WAYS * NXC__WAYS;
   for (int other = 0; other < NXC__WAYS; other++) {
     if (&bucket[other] == new.slot) continue;
     atomic_store(&bucket[other], old.word);

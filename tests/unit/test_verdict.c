@@ -15,7 +15,7 @@
 
 typedef struct row {
   const char *text;
-  nxc__life life; /* birth, created, revalidate, expire */
+  nxc__life life;      /* birth, created, revalidate, expire */
   nxc__marks marks[2]; /* dead, stale, deadline, wall of dead, wall of stale */
   uint64_t floor;
   int64_t floor_wall_ms;
@@ -28,8 +28,10 @@ typedef struct row {
   int tag;
 } row;
 
-#define LIFE(birth, revalidate, expire) {birth, T, revalidate, expire}
-#define UNBORN(created) {0, created, NEVER, NEVER}
+#define LIFE(birth, revalidate, expire) \
+  { birth, T, revalidate, expire }
+#define UNBORN(created) \
+  { 0, created, NEVER, NEVER }
 #define NO_FLOOR 0, 0
 
 /* clang-format off */
@@ -105,8 +107,7 @@ static void every_row_of_the_table_holds(void **state) {
     nxc_why why = (nxc_why)-1;
     int64_t dead_at_ms = -1;
     int tag = -2;
-    nxc_result result =
-        nxc__verdict(&r->life, &fate, r->epoch, r->now_ms, &why, &dead_at_ms, &tag);
+    nxc_result result = nxc__verdict(&r->life, &fate, r->epoch, r->now_ms, &why, &dead_at_ms, &tag);
     if (result != r->result || why != r->why || dead_at_ms != r->dead_at_ms || tag != r->tag) {
       fail_msg("\"%s\": result %d (expected %d), why %d (%d), dead at T%+lld (T%+lld), tag %d (%d)",
                r->text, result, r->result, why, r->why, (long long)(dead_at_ms - T),
