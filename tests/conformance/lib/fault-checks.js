@@ -392,6 +392,17 @@ const usual = {
       assert.ok(returned === false || returned >= 1, `set with ${revalidate}, returned ${returned}`);
     }
   },
+  async 'a page past its expire is returned, for Next to judge'() {
+    for (const [kind, value] of [['APP_PAGE', page()], ['PAGES', null]]) {
+      const key = pageKey(kind);
+      await set(key, value, sets(kind, { revalidate: 1, expire: 10 }));
+      advance(20000);
+      const answer = await get(key, asks(kind));
+      assert.deepStrictEqual(answer?.value, value);
+      assert.deepEqual(answer.cacheControl, { revalidate: 1, expire: 10 });
+      assert.ok(clockNow() - answer.lastModified >= 20000);
+    }
+  },
   async 'lastModified is the moment of the set'() {
     const key = pageKey();
     const before = clockNow();
