@@ -134,8 +134,8 @@ class Engine {
 
   /**
    * Stores a value. `times` = {birth, created, revalidate, expire} in wall
-   * milliseconds. Resolves to the result when every process can see it; a
-   * value that cannot be stored removes the key, and throws.
+   * milliseconds. The result, now or as a promise, when every process can see
+   * it; a value that cannot be stored removes the key, and rejects.
    */
   put(key, classId, tags, times, value) {
     if (!this.available) return MISS;
@@ -143,8 +143,9 @@ class Engine {
     try {
       encoded = encode(value);
     } catch (error) {
-      this.remove(key);
-      throw error;
+      return Promise.resolve(this.remove(key)).then(() => {
+        throw error;
+      });
     }
     const native = this.#native;
     writeTimes(native.numbers, times);

@@ -22,7 +22,7 @@ const { nextNow, toNext, wallNow } = require('./clock');
 const { pageNamespace } = require('./namespace');
 const { readBuildOutput } = require('./build-output');
 const { recordBuildStart } = require('./build-record');
-const { revalidateTags } = require('./revalidation');
+const { lastModifiedOfFresh, revalidateTags } = require('./revalidation');
 const { shared } = require('./shared');
 
 // A lifetime that is over: one second, counted from a little more ago. The
@@ -146,8 +146,11 @@ class CacheHandler {
     if (!answers('FETCH', value)) return this.#miss(key, key, 'FETCH', birth, 'another kind');
 
     const revalidateMs = secondsToMs(context.revalidate || value.revalidate);
-    let lastModified = toNext(found.created);
-    if (found.result === STALE) lastModified = Math.min(lastModified, nextNow() - revalidateMs - OVER_AGE_MS);
+    const created = toNext(found.created);
+    const lastModified =
+      found.result === STALE
+        ? Math.min(created, nextNow() - revalidateMs - OVER_AGE_MS)
+        : lastModifiedOfFresh(created, softTags);
     const stale = nextNow() - lastModified > revalidateMs;
     if (stale) this.pending.begin(key, birth);
     debug?.('get', key, 'FETCH', stale ? 'stale' : 'hit', found.inMemory ? 'memory' : 'disk', found.whyTag);
@@ -209,11 +212,17 @@ class CacheHandler {
   #respond(storage, found, value, stored) {
     const lastModified = toNext(found.created);
     const cacheControl = usableCacheControl(stored);
-    if (found.result !== STALE) return { value, lastModified, cacheControl };
     const retained = retention(storage);
-    if (retained) {
-      const expire = Number.isFinite(found.deadAt) ? Math.ceil((found.deadAt - retained.since) / 1000) : cacheControl?.expire;
-      return { value, lastModified: toNext(retained.since), cacheControl: { revalidate: retained.seconds, expire } };
+    if (retained && found.created <= retained.since) {
+      const deadIn = Math.ceil((found.deadAt - retained.since) / 1000);
+      return {
+        value,
+        lastModified: toNext(retained.since),
+        cacheControl: { revalidate: retained.seconds, expire: Number.isFinite(deadIn) ? deadIn : undefined },
+      };
+    }
+    if (found.result !== STALE) {
+      return { value, lastModified: lastModifiedOfFresh(lastModified, headerTags(value)), cacheControl };
     }
     if (found.why === 'age') return { value, lastModified, cacheControl };
     return {

@@ -8,12 +8,18 @@
 // that list cannot be seen, a handler instance (there is one per request)
 // ignores what it has announced before.
 
+const { BoundedMap } = require('./bounded-map');
 const { nextNow } = require('./clock');
 const { theEngine } = require('./engine');
 const { debug } = require('./log');
 const { currentWork } = require('./next');
 const { deadAfterMs, normalizeTags } = require('./tags');
 const { shared } = require('./shared');
+
+const TAGS_MAX = 10000;
+
+// When this process last heard of a tag, repeats included, on Next's clock.
+const heard = () => shared('revalidation.heard', () => new BoundedMap(TAGS_MAX));
 
 const announcedBy = () => shared('revalidation.announced', () => new WeakMap());
 
@@ -48,6 +54,7 @@ function withoutRepeats(tags, deadAfter, owner, work) {
 async function revalidateTags(tags, durations, instance) {
   const list = typeof tags === 'string' ? [tags] : Array.isArray(tags) ? tags : [];
   if (list.length === 0) return;
+  for (const tag of normalizeTags(list)) heard().set(tag, Math.ceil(nextNow()));
   const deadAfter = deadAfterMs(durations);
   const work = currentWork();
   const fresh = withoutRepeats(list, deadAfter, work ?? instance, work);
@@ -55,4 +62,16 @@ async function revalidateTags(tags, durations, instance) {
   await theEngine().mark(normalizeTags(fresh), deadAfter);
 }
 
-module.exports = { revalidateTags };
+/**
+ * The lastModified of an entry that the core calls fresh. Next.js compares it
+ * with a list of its own, which knows the time of the last announcement, and
+ * would expire what was rendered between two of them, or in the same
+ * millisecond. The core has counted, not timed: the entry is younger.
+ */
+function lastModifiedOfFresh(lastModified, tags) {
+  const times = heard();
+  if (times.size === 0) return lastModified;
+  return tags.reduce((latest, tag) => Math.max(latest, times.get(tag) ?? 0), lastModified);
+}
+
+module.exports = { lastModifiedOfFresh, revalidateTags };

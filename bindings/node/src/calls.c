@@ -27,6 +27,7 @@ typedef struct arguments {
 typedef struct call {
   nxn_cache *cache;
   napi_ref done;
+  int failed; /* not 0: the result to report, whatever comes back */
 } call;
 
 static napi_value number_value(napi_env env, double number) {
@@ -98,7 +99,7 @@ static call *call_create(nxn_cache *cache, napi_value done) {
   napi_valuetype type;
   call *made = malloc(sizeof *made);
   if (!made) return NULL;
-  *made = (call){cache, NULL};
+  *made = (call){cache, NULL, NXC_OK};
   if (napi_typeof(env, done, &type) == napi_ok && type == napi_function)
     napi_create_reference(env, done, 1, &made->done);
   return made;
@@ -131,6 +132,7 @@ static void on_result(void *arg, int result) {
   call *landed = arg;
   napi_env env = landed->cache->instance->env;
   napi_handle_scope scope;
+  if (landed->failed) result = landed->failed;
   if (napi_open_handle_scope(env, &scope) != napi_ok) {
     call_land(landed, NULL);
     return;
@@ -273,6 +275,7 @@ static napi_value put_method(napi_env env, napi_callback_info info) {
     nxc_entry_unref(entry);
     return call_returned(&args, made, result);
   }
+  made->failed = result;
   int removed = nxc_uv_remove(loop, cache->cache, record.key, on_result, made);
   return call_returned(&args, made, removed == NXC_PENDING ? removed : result);
 }
@@ -357,12 +360,13 @@ static napi_value set_memory_method(napi_env env, napi_callback_info info) {
 }
 
 #define BY_CLASS(X) X(memory_hits) X(disk_hits) X(stale_hits) X(misses) X(puts)
-#define COUNTERS(X)                                                                      \
-  X(removes)                                                                             \
-  X(marks) X(clears) X(dead_by_tag) X(dead_by_age) X(born_dead) X(superseded) X(refused) \
-      X(memory_evictions) X(disk_recycled) X(disk_overflow) X(disk_moved) X(corrupt)     \
-          X(disk_errors) X(floor_raises) X(bytes_written) X(bytes_read) X(memory_bytes)  \
-              X(memory_limit_bytes) X(memory_items) X(pinned_bytes) X(disk_bytes)        \
+#define COUNTERS(X)                                                                     \
+  X(removes)                                                                            \
+  X(marks)                                                                              \
+  X(clears) X(dead_by_tag) X(dead_by_age) X(born_dead) X(superseded) X(refused)         \
+      X(memory_evictions) X(disk_recycled) X(disk_overflow) X(disk_moved) X(corrupt)    \
+          X(disk_errors) X(floor_raises) X(bytes_written) X(bytes_read) X(memory_bytes) \
+              X(memory_limit_bytes) X(memory_items) X(pinned_bytes) X(disk_bytes)       \
                   X(disk_limit_bytes) X(disk_slots) X(epoch) X(disk)
 
 static bool set_number(napi_env env, napi_value object, const char *name, double number) {

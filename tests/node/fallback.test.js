@@ -1,0 +1,163 @@
+'use strict';
+// What happens where there is no native cache, and in the edge runtime.
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { test } = require('node:test');
+const { PACKAGE, runScript, temporaryDirectory } = require('./support');
+
+/** A project with a stand-in for Next.js, and a copy of the package without the addon. */
+function project({ addon, next = true }) {
+  const dir = temporaryDirectory();
+  const copy = path.join(dir, 'node_modules', 'nextcache');
+  fs.cpSync(PACKAGE, copy, {
+    recursive: true,
+    filter: (file) => !file.includes('node_modules') && !file.endsWith('.node'),
+  });
+  if (addon === 'whole') fs.copyFileSync(path.join(PACKAGE, 'nextcache.node'), path.join(copy, 'nextcache.node'));
+  if (addon === 'broken') fs.writeFileSync(path.join(copy, 'nextcache.node'), 'this is no shared object');
+  fs.writeFileSync(path.join(dir, 'package.json'), '{}');
+  if (next) {
+    const write = (name, text) => {
+      const file = path.join(dir, 'node_modules', 'next', name);
+      fs.mkdirSync(path.dirname(file), { recursive: true });
+      fs.writeFileSync(file, text);
+    };
+    write('package.json', '{"name":"next","version":"16.4.6"}');
+    write(
+      'dist/server/lib/incremental-cache/file-system-cache.js',
+      `exports.default = class FileSystemCache {
+        constructor(context) { this.context = context; }
+        async get(key) { return { from: 'next', key, size: this.context.maxMemoryCacheSize }; }
+        async set() {}
+        async revalidateTag() {}
+        resetRequestCache() {}
+      };`,
+    );
+    write(
+      'dist/server/lib/cache-handlers/default.js',
+      `exports.createDefaultCacheHandler = (size) => ({
+        get: async (key) => ({ from: 'next', key, size }),
+        set: async () => {},
+        refreshTags: async () => {},
+        getExpiration: async (tags) => tags.length,
+        updateTags: async () => {},
+      });`,
+    );
+  }
+  return dir;
+}
+
+const SCRIPT = `
+  const CacheHandler = require('nextcache/cache-handler');
+  const useCache = require('nextcache/use-cache-handler');
+  const nextcache = require('nextcache');
+  (async () => {
+    const request = () => new CacheHandler({ maxMemoryCacheSize: 5 });
+    for (let i = 0; i < 3; i++) await request().get('a', { kind: 'FETCH' });
+    const handler = request();
+    await handler.set('k', null, {});
+    await handler.revalidateTag(['t']);
+    handler.resetRequestCache();
+    await useCache.set('u', Promise.resolve({ expire: 0, value: new Blob([]).stream() }));
+    await useCache.refreshTags();
+    await useCache.updateTags(['t']);
+    console.log(JSON.stringify({
+      page: await handler.get('k', { kind: 'APP_PAGE' }),
+      entry: await useCache.get('u', []),
+      expiration: await useCache.getExpiration(['a', 'b']),
+      stats: nextcache.stats(),
+      open: nextcache.open(),
+    }));
+  })();
+`;
+const run = (dir, env = {}) => runScript(SCRIPT, { cwd: dir, env: { NEXT_CACHE_DIR: path.join(dir, 'cache'), ...env } });
+
+for (const [what, options, env] of [
+  ['the addon is missing', { addon: 'none' }, {}],
+  ['the addon cannot be loaded', { addon: 'broken' }, {}],
+  ['NEXT_CACHE_ENGINE=next asks for it', { addon: 'whole' }, { NEXT_CACHE_ENGINE: 'next' }],
+]) {
+  test(`where ${what}, Next's own cache takes over`, async () => {
+    const dir = project(options);
+    const { stdout, stderr, code } = await run(dir, env);
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(JSON.parse(stdout), {
+      page: { from: 'next', key: 'k', size: 5 },
+      entry: { from: 'next', key: 'u', size: 50 * 2 ** 20 },
+      expiration: 2,
+      stats: null,
+      open: false,
+    });
+    const lines = stderr.split('\n').filter(Boolean);
+    assert.equal(lines.length, env.NEXT_CACHE_ENGINE ? 0 : 1, stderr);
+    if (!env.NEXT_CACHE_ENGINE) assert.match(lines[0], /^nextcache: .*Next's own cache takes over/);
+    assert.equal(fs.existsSync(path.join(dir, 'cache')), false);
+  });
+}
+
+test('where Next’s own cache is missing too, nothing is cached and nothing fails', async () => {
+  const { stdout, stderr, code } = await run(project({ addon: 'none', next: false }));
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(JSON.parse(stdout), { page: null, expiration: 0, stats: null, open: false });
+  assert.equal(stderr.split('\n').filter(Boolean).length, 3, stderr);
+});
+
+test('a wrong engine is told, and the cache works', async () => {
+  const { stdout, stderr } = await run(project({ addon: 'whole' }), { NEXT_CACHE_ENGINE: 'redis' });
+  assert.equal(JSON.parse(stdout).open, true);
+  assert.match(stderr, /NEXT_CACHE_ENGINE is "redis"/);
+});
+
+test('in the edge runtime both files do nothing and require nothing', async () => {
+  const { stdout, stderr } = await runScript(
+    `
+    const Module = require('node:module');
+    const load = Module._load;
+    Module._load = (name, ...rest) => {
+      if (name.startsWith('./lib') || name.endsWith('.node')) throw new Error('required ' + name);
+      return load(name, ...rest);
+    };
+    const CacheHandler = require(process.env.NXC_PACKAGE + '/cache-handler.js').with({});
+    const useCache = require(process.env.NXC_PACKAGE + '/use-cache-handler.js').with({});
+    (async () => {
+      const handler = new CacheHandler({});
+      await handler.set('k', null, {});
+      await handler.revalidateTag('t');
+      handler.resetRequestCache();
+      await useCache.set('k', Promise.resolve({}));
+      await useCache.refreshTags();
+      await useCache.updateTags(['t']);
+      await useCache.expireTags('t');
+      console.log(await handler.get('k'), await useCache.get('k'), await useCache.getExpiration(['t']));
+    })();`,
+    { env: { NEXT_RUNTIME: 'edge' } },
+  );
+  assert.equal(stdout, 'null undefined 0\n', stderr);
+});
+
+test('a bundled copy works on the cache that the handlers have open', async () => {
+  const dir = project({ addon: 'whole' });
+  // A second copy of the JavaScript, as a bundler makes one, without the addon.
+  const bundle = path.join(dir, 'bundle');
+  fs.cpSync(path.join(dir, 'node_modules', 'nextcache'), bundle, { recursive: true, filter: (file) => !file.endsWith('.node') });
+  const { stdout, stderr } = await runScript(
+    `
+    const CacheHandler = require('nextcache/cache-handler');
+    process.env.__NEXT_BUNDLER = 'Turbopack';
+    const bundled = require('./bundle');
+    delete process.env.__NEXT_BUNDLER;
+    (async () => {
+      const before = bundled.open();
+      new CacheHandler({});
+      const context = { fetchCache: true, tags: ['t'] };
+      const key = 'a'.repeat(64);
+      await new CacheHandler({}).set(key, { kind: 'FETCH', data: {}, revalidate: 60 }, context);
+      await bundled.revalidateTag('t');
+      const found = await new CacheHandler({}).get(key, { kind: 'FETCH', tags: [] });
+      console.log(JSON.stringify([before, bundled.open(), bundled.stats().marks, found]));
+    })();`,
+    { cwd: dir, env: { NEXT_CACHE_DIR: path.join(dir, 'cache') } },
+  );
+  assert.equal(stdout.trim(), '[false,true,1,null]', stderr);
+});

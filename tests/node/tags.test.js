@@ -1,0 +1,40 @@
+'use strict';
+const assert = require('node:assert/strict');
+const { test } = require('node:test');
+const { inPackage } = require('./support');
+
+const { deadAfterMs, headerTags, normalizeTags } = inPackage('lib/tags.js');
+
+test('durations become deadlines', () => {
+  const rows = [
+    [undefined, 0],
+    [null, 0],
+    [{ expire: 0 }, 0],
+    [{ expire: 60 }, 60000],
+    [{ expire: 31536000 }, 31536000000],
+    [{ expire: undefined }, Infinity],
+    [{}, Infinity],
+    [{ expire: Infinity }, Infinity],
+    [{ expire: -5 }, 0],
+    [{ expire: 'soon' }, Infinity],
+  ];
+  for (const [durations, ms] of rows) assert.equal(deadAfterMs(durations), ms, JSON.stringify(durations));
+});
+
+test('tags of a page come from its header', () => {
+  const page = (header) => ({ headers: { 'x-next-cache-tags': header } });
+  assert.deepEqual(headerTags(page('a,b,_N_T_/layout')), ['a', 'b', '_N_T_/layout']);
+  assert.deepEqual(headerTags(page(['a,b', 'c'])), ['a', 'b', 'c']);
+  assert.deepEqual(headerTags(page('')), []);
+  assert.deepEqual(headerTags(page('a,,b')), ['a', 'b']);
+  assert.deepEqual(headerTags({ headers: undefined }), []);
+  assert.deepEqual(headerTags({}), []);
+  assert.deepEqual(headerTags(null), []);
+});
+
+test('both spellings of a path tag are one', () => {
+  assert.deepEqual(normalizeTags(['_N_T_/u/h%C3%A9llo%20w', '_N_T_/u/héllo w']), ['_N_T_/u/héllo w', '_N_T_/u/héllo w']);
+  assert.deepEqual(normalizeTags('one'), ['one']);
+  assert.deepEqual(normalizeTags(['100%', '%', 5]), ['100%', '%', '5']);
+  assert.deepEqual(normalizeTags(undefined), []);
+});

@@ -1,0 +1,232 @@
+'use strict';
+const assert = require('node:assert/strict');
+const { beforeEach, test } = require('node:test');
+const { appPage, eventually, fakeBuild, freshCache, inPackage, pageGet, pageSet } = require('./support');
+
+const handler = inPackage('use-cache-handler.js');
+const CacheHandler = inPackage('cache-handler.js');
+const nextcache = inPackage('index.js');
+
+const now = () => performance.timeOrigin + performance.now();
+
+function streamOf(chunks, error) {
+  return new ReadableStream({
+    start(controller) {
+      for (const chunk of chunks) controller.enqueue(chunk);
+      if (error) controller.error(error);
+      else controller.close();
+    },
+  });
+}
+
+const entryOf = (fields = {}, chunks = [new Uint8Array([1, 2, 3])]) => ({
+  value: streamOf(chunks),
+  tags: ['t'],
+  stale: 300,
+  expire: 4294967294,
+  revalidate: 900,
+  timestamp: now(),
+  ...fields,
+});
+
+const put = (key, fields, chunks) => handler.set(key, Promise.resolve(entryOf(fields, chunks)));
+
+async function bytesOf(entry) {
+  return Buffer.from(await new Response(entry.value).arrayBuffer());
+}
+
+beforeEach(async () => {
+  freshCache();
+  await handler.refreshTags();
+});
+
+test('an entry comes back with its fields to the last bit, and a fresh stream each time', async () => {
+  const chunks = [8, 7, 3000, 20000, 129].map((size, i) => new Uint8Array(size).fill(i + 1));
+  const entry = entryOf({ timestamp: now() - 0.123456, future: { field: new Map([['a', undefined]]) } }, chunks);
+  const { value, ...fields } = entry;
+  await handler.set('k', Promise.resolve(entry));
+  for (let i = 0; i < 2; i++) {
+    const { value: stream, ...got } = await handler.get('k', []);
+    assert.deepStrictEqual(got, fields);
+    assert.deepStrictEqual(await bytesOf({ value: stream }), Buffer.concat(chunks));
+  }
+  assert.equal(value.locked, true, 'the stream was drained by set');
+});
+
+test('large entries come back, several times at once', async () => {
+  const bytes = new Uint8Array(700000).map((_, i) => i * 7);
+  await put('k', {}, [bytes.subarray(0, 300000), bytes.subarray(300000)]);
+  const entries = await Promise.all([handler.get('k', []), handler.get('k', []), handler.get('k', [])]);
+  for (const entry of entries) assert.ok((await bytesOf(entry)).equals(Buffer.from(bytes)));
+});
+
+test('what is absent is undefined', async () => {
+  assert.equal(await handler.get('nothing', []), undefined);
+});
+
+test('an entry dies by its own tag and by a soft tag', async () => {
+  await put('k');
+  await handler.updateTags(['t']);
+  assert.equal(await handler.get('k', []), undefined);
+  await handler.refreshTags();
+  await put('k');
+  await handler.updateTags(['_N_T_/page']);
+  assert.equal(await handler.get('k', ['_N_T_/page']), undefined);
+  assert.ok(await handler.get('k', ['_N_T_/other']));
+});
+
+test('an entry stale by tag is served with revalidate -1', async () => {
+  await put('k');
+  await handler.updateTags(['t'], { expire: 3600 });
+  const entry = await handler.get('k', []);
+  assert.equal(entry.revalidate, -1);
+  assert.equal(entry.expire, 4294967294);
+  await handler.refreshTags();
+  await put('k');
+  assert.equal((await handler.get('k', [])).revalidate, 900);
+});
+
+test('the interface of Next 16', async () => {
+  assert.equal(await handler.getExpiration(['a', 'b']), Infinity);
+  await put('k');
+  await handler.updateTags(['t']);
+  assert.equal(await handler.get('k', []), undefined);
+});
+
+test('the interface of Next 15', async () => {
+  assert.equal(await handler.getExpiration('a', 'b'), Infinity);
+  for (const call of [() => handler.expireTags('x', 't'), () => handler.expireTags(['x', 't'])]) {
+    await handler.refreshTags();
+    await put('k');
+    await call();
+    assert.equal(await handler.get('k', []), undefined);
+  }
+});
+
+test('an entry that expires at once is not stored; one of a future lifetime is', async () => {
+  await put('dynamic', { stale: 0, revalidate: 0, expire: 0 });
+  assert.equal(await handler.get('dynamic', []), undefined);
+  await put('short', { stale: 30, revalidate: 1, expire: 60 });
+  assert.ok(await handler.get('short', []));
+  assert.equal(nextcache.stats().puts.useCache, 1);
+});
+
+test('an entry past its expire is gone', async () => {
+  await put('k', { timestamp: now() - 61000, revalidate: 1, expire: 60 });
+  assert.equal(await handler.get('k', []), undefined);
+});
+
+test('a function that throws leaves nothing behind, and the old entry in place', async () => {
+  await put('k');
+  await handler.set('k', Promise.reject(new Error('thrown by the function')));
+  await handler.set('k', Promise.resolve(entryOf({ value: streamOf([new Uint8Array(10)], new Error('mid-way')) })));
+  assert.deepStrictEqual([...(await bytesOf(await handler.get('k', [])))], [1, 2, 3]);
+  assert.equal(nextcache.stats().puts.useCache, 1);
+});
+
+test('a get waits for a set of its key that is under way', async () => {
+  let resolve;
+  const set = handler.set('k', new Promise((settle) => (resolve = settle)));
+  let answered = false;
+  const get = handler.get('k', []).finally(() => (answered = true));
+  await new Promise((settle) => setTimeout(settle, 20));
+  assert.equal(answered, false);
+  resolve(entryOf());
+  await set;
+  assert.ok(await get);
+});
+
+test('what was generated before an invalidation and stored after it is not served', async () => {
+  const entry = entryOf();
+  await handler.updateTags(['t']);
+  await handler.set('k', Promise.resolve(entry));
+  assert.equal(await handler.get('k', []), undefined);
+  assert.equal(nextcache.stats().bornDead, 1);
+});
+
+test('a generation that began before this process looked is judged by wall time', async () => {
+  await put('old', { timestamp: now() - 3600000 });
+  assert.ok(await handler.get('old', []), 'no mark came since');
+  await handler.updateTags(['marked']);
+  await put('old', { tags: ['marked'], timestamp: now() - 3600000 });
+  assert.equal(await handler.get('old', []), undefined);
+});
+
+test('pages made from a result that was born dead are born with it', async () => {
+  const serverDistDir = fakeBuild();
+  const request = () => new CacheHandler({ serverDistDir });
+  const PAGE = '/route-cache/APP_PAGE/0/$/page';
+  for (const order of ['page first', 'result first']) {
+    await handler.refreshTags();
+    const result = entryOf({ tags: ['shop'] }); // the generation begins …
+    await handler.updateTags(['shop']); // … is overtaken …
+    const page = request();
+    await page.get(PAGE, pageGet()); // … and joined by a page that begins later
+    if (order === 'page first') await page.set(PAGE, appPage(['shop']), pageSet());
+    await handler.set(`r ${order}`, Promise.resolve(result));
+    if (order === 'result first') await page.set(PAGE, appPage(['shop']), pageSet());
+    assert.equal(await request().get(PAGE, pageGet()), null, order);
+    // A page that began when all this was over is fine.
+    await new Promise((settle) => setTimeout(settle, 5));
+    const later = request();
+    await later.get(PAGE, pageGet());
+    await later.set(PAGE, appPage(['shop']), pageSet());
+    assert.ok(await request().get(PAGE, pageGet()), order);
+  }
+});
+
+test('a page without the tag of a dead result is left alone', async () => {
+  const serverDistDir = fakeBuild();
+  const PAGE = '/route-cache/APP_PAGE/0/$/page';
+  const result = entryOf({ tags: ['shop'] });
+  await handler.updateTags(['shop']);
+  const page = new CacheHandler({ serverDistDir });
+  await page.get(PAGE, pageGet());
+  await handler.set('r', Promise.resolve(result));
+  await page.set(PAGE, appPage(['blog']), pageSet());
+  assert.ok(await new CacheHandler({ serverDistDir }).get(PAGE, pageGet()));
+});
+
+test('marks of the one interface are seen by the other', async () => {
+  await put('k');
+  await new CacheHandler({ serverDistDir: fakeBuild() }).revalidateTag(['t']);
+  assert.equal(await handler.get('k', []), undefined);
+});
+
+test('streams are not kept: neither the stream nor the entry of a set outlives it', async () => {
+  if (!global.gc) {
+    const v8 = require('node:v8');
+    v8.setFlagsFromString('--expose-gc');
+    global.gc = require('node:vm').runInNewContext('gc');
+  }
+  let collected = 0;
+  const registry = new FinalizationRegistry(() => collected++);
+  for (let i = 0; i < 50; i++) {
+    const entry = entryOf({}, [new Uint8Array(1000)]);
+    registry.register(entry.value, i);
+    registry.register(entry, i);
+    await handler.set(`k${i}`, Promise.resolve(entry));
+  }
+  await eventually(() => {
+    global.gc();
+    return collected >= 90;
+  });
+});
+
+test('the JavaScript heap does not grow with gets and sets', async () => {
+  const { gc } = global;
+  const round = async () => {
+    for (let i = 0; i < 3000; i++) {
+      await put(`k${i % 50}`, {}, [new Uint8Array(2000)]);
+      await bytesOf(await handler.get(`k${i % 50}`, []));
+    }
+    gc();
+    await new Promise((settle) => setTimeout(settle, 10));
+    gc();
+    return process.memoryUsage().heapUsed;
+  };
+  await round();
+  const before = await round();
+  const grown = (await round()) - before;
+  assert.ok(grown < 1.5e6, `grown by ${grown} bytes`);
+});
