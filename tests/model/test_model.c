@@ -10,6 +10,7 @@
 #include "support.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -405,7 +406,8 @@ static void play_open(play *p, bool memory, bool disk, bool peer) {
   p->peer = -1;
   if (!peer) return;
   int sockets[2];
-  assert(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sockets) == 0);
+  assert(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) == 0);
+  assert(fcntl(sockets[1], F_SETFD, 0) == 0); /* the peer inherits its own end alone */
   char socket[16];
   (void)snprintf(socket, sizeof socket, "%d", sockets[1]);
   p->peer_process = test_spawn((const char *const[]){"--serve", p->dir, socket, NULL});

@@ -22,14 +22,15 @@ static json_t *stats_of(nxc_cache *cache) {
 
 /* Every field of the struct has a name here; the list is the test's own, so that
  * a field that is forgotten in stats.c is missed. */
+/* clang-format off */
 #define CLASS_ROWS(X) X(memory_hits) X(disk_hits) X(stale_hits) X(misses) X(puts)
-#define NUMBERS(X)                                                                       \
-  X(removes)                                                                             \
-  X(marks) X(clears) X(dead_by_tag) X(dead_by_age) X(born_dead) X(superseded) X(refused) \
-      X(memory_evictions) X(disk_recycled) X(disk_overflow) X(disk_moved) X(corrupt)     \
-          X(disk_errors) X(floor_raises) X(bytes_written) X(bytes_read) X(memory_bytes)  \
-              X(memory_limit_bytes) X(memory_items) X(pinned_bytes) X(disk_bytes)        \
-                  X(disk_limit_bytes) X(disk_slots) X(epoch)
+#define NUMBERS(X)                                                                    \
+  X(removes) X(marks) X(clears) X(dead_by_tag) X(dead_by_age) X(born_dead)            \
+  X(superseded) X(refused) X(memory_evictions) X(disk_recycled) X(disk_overflow)      \
+  X(disk_moved) X(corrupt) X(disk_errors) X(floor_raises) X(bytes_written)            \
+  X(bytes_read) X(memory_bytes) X(memory_limit_bytes) X(memory_items) X(pinned_bytes) \
+  X(disk_bytes) X(disk_limit_bytes) X(disk_slots) X(epoch)
+/* clang-format on */
 
 static void assert_same(nxc_cache *cache) {
   nxc_stats stats = test_stats(cache);
