@@ -17,6 +17,7 @@ const { readFile, stat } = require('node:fs/promises');
 const { readBuildRecord } = require('./build-record');
 const { wallNow } = require('./clock');
 const { shared } = require('./shared');
+const { withoutResumeData } = require('./resume-data');
 
 const SCOPE_END = '/$/';
 // Times before the year 2000 are written by tools that want reproducible
@@ -52,7 +53,9 @@ async function readAppPage(base, meta) {
     kind: 'APP_PAGE',
     html,
     rscData,
-    postponed: meta.postponed,
+    // A fallback shell is seeded with the results of one concrete page, which
+    // have nothing to do with the page that it will become.
+    postponed: meta.routeCache.isFallback && meta.postponed ? withoutResumeData(meta.postponed) : meta.postponed,
     headers: meta.headers,
     status: meta.status,
     segmentData,

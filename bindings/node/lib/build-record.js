@@ -8,23 +8,21 @@
 // build output (also into a standalone tree, which copies server/pages whole).
 // The record's id also tells two builds apart that have the same BUILD_ID.
 //
-// Workers that race may each write a record; all say the same time, and the id
-// is first read when the build is over, so it does not matter who wins. A record
-// of another main process belongs to an earlier build into the same directory,
-// and is replaced.
+// All workers of one build write the same id, so it does not matter who wins. A
+// record of another main process belongs to an earlier build into the same
+// directory, and is replaced.
 
 const crypto = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
 const { isMainThread } = require('node:worker_threads');
 const { wallNow } = require('./clock');
-const { shared } = require('./shared');
+const { isBuilding } = require('./config');
+const { shared, sharedIfAny } = require('./shared');
 const { warnOnce } = require('./log');
 
 const NAME = 'nextcache-build.json';
 const CLOCK_TICKS_PER_SECOND = 100;
-// /proc counts in hundredths of a second, and two readers may round differently.
-const START_TOLERANCE_MS = 2000;
 
 const recordFile = (serverDistDir) => path.join(/* turbopackIgnore: true */ serverDistDir, 'pages', NAME);
 
@@ -38,13 +36,17 @@ function readBuildRecord(serverDistDir) {
   }
 }
 
-/** Wall time at which a process started, from /proc; undefined where there is none. */
-function processStartMs(pid) {
+/**
+ * When a process started: {ticks, startedMs}, from /proc; undefined where there
+ * is none. Ticks are exact, so every reader gets the same.
+ */
+function processStart(pid) {
   try {
-    const fields = fs.readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /s, '').split(' ');
+    const ticks = fs.readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /s, '').split(' ')[19];
     const uptimeMs = Number(fs.readFileSync('/proc/uptime', 'latin1').split(' ')[0]) * 1000;
-    const startedMs = wallNow() - uptimeMs + (Number(fields[19]) * 1000) / CLOCK_TICKS_PER_SECOND;
-    return Number.isFinite(startedMs) ? Math.floor(startedMs) : undefined;
+    const startedMs = Math.floor(wallNow() - uptimeMs + (Number(ticks) * 1000) / CLOCK_TICKS_PER_SECOND);
+    const boot = fs.readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+    return Number.isFinite(startedMs) ? { ticks: `${boot}:${ticks}`, startedMs } : undefined;
   } catch {
     return undefined;
   }
@@ -61,23 +63,44 @@ function writeRecord(serverDistDir, record) {
   fs.renameSync(temporary, file);
 }
 
-/**
- * Records the start of the build that this process works for. Done once for a
- * directory, before anything is read from it; later calls cost a look-up.
- */
-function recordBuildStart(serverDistDir) {
-  const recorded = shared('build.recorded', () => new Set());
-  if (!serverDistDir || recorded.has(serverDistDir)) return;
-  recorded.add(serverDistDir);
+function currentBuild() {
   const pid = buildProcess();
-  const startedMs = processStartMs(pid) ?? Math.floor(wallNow() - process.uptime() * 1000);
-  const old = readBuildRecord(serverDistDir);
-  if (old && old.pid === pid && Math.abs(old.startedMs - startedMs) < START_TOLERANCE_MS) return;
-  try {
-    writeRecord(serverDistDir, { id: crypto.randomUUID(), pid, startedMs });
-  } catch (error) {
-    warnOnce('build-record', `the start of this build could not be recorded: ${error.message}`);
-  }
+  const start = processStart(pid);
+  if (!start) return { id: crypto.randomUUID(), startedMs: Math.floor(wallNow() - process.uptime() * 1000) };
+  const id = crypto.createHash('sha256').update(`${pid}:${start.ticks}`).digest('base64url').slice(0, 16);
+  return { id, startedMs: start.startedMs };
 }
 
-module.exports = { readBuildRecord, recordBuildStart };
+/** Records the start of the build that this process works for. */
+function recordBuildStart(serverDistDir) {
+  const build = currentBuild();
+  if (readBuildRecord(serverDistDir)?.id !== build.id) {
+    try {
+      writeRecord(serverDistDir, build);
+    } catch (error) {
+      warnOnce('build-record', `the start of this build could not be recorded: ${error.message}`);
+    }
+  }
+  return build;
+}
+
+/**
+ * Tells which build this process works for, or serves. Called with every
+ * handler instance; all but the first call for a directory cost a look-up.
+ */
+function noteBuild(serverDistDir) {
+  const builds = shared('builds', () => new Map());
+  if (!serverDistDir || builds.has(serverDistDir)) return;
+  const build = isBuilding() ? recordBuildStart(serverDistDir) : readBuildRecord(serverDistDir);
+  builds.set(serverDistDir, build?.id ?? '');
+}
+
+/**
+ * The id of the build that this process works for or serves; '' while that is
+ * not known, or was not recorded.
+ */
+function buildIdentity() {
+  return sharedIfAny('builds')?.values().next().value ?? '';
+}
+
+module.exports = { buildIdentity, noteBuild, readBuildRecord };

@@ -3,8 +3,9 @@
 // fetches and unstable_cache. Next.js makes an instance for every request, two
 // or three even, so an instance holds nothing but what belongs to a request.
 //
-// Who decides what: Next ages entries by lastModified and cacheControl; tags
-// are decided by the core. "Stale by tag" has no word in this interface, so
+// Who decides what: Next ages entries by lastModified and cacheControl, and
+// renders before it answers when one is past its expire; tags are decided by
+// the core. "Stale by tag" has no word in this interface, so
 // such an entry is handed out with a lifetime that is just over.
 
 const { OK, STALE, theEngine } = require('./engine');
@@ -21,7 +22,8 @@ const { isBuilding } = require('./config');
 const { nextNow, toNext, wallNow } = require('./clock');
 const { pageNamespace } = require('./namespace');
 const { readBuildOutput } = require('./build-output');
-const { recordBuildStart } = require('./build-record');
+const { noteBuild } = require('./build-record');
+const { resumeTags, withoutResumeData } = require('./resume-data');
 const { lastModifiedOfFresh, revalidateTags } = require('./revalidation');
 const { shared } = require('./shared');
 
@@ -76,6 +78,19 @@ function usableCacheControl(cacheControl) {
 
 const secondsToMs = (seconds) => (typeof seconds === 'number' && seconds >= 0 ? seconds * 1000 : Infinity);
 
+/** Tags of results inside a page that are not tags of the page. */
+function extraTags(value, tags) {
+  if (typeof value?.postponed !== 'string') return undefined;
+  const extra = resumeTags(value.postponed)?.filter((tag) => !tags.includes(tag));
+  return extra?.length > 0 ? extra : undefined;
+}
+
+/** A stored page, without the results inside it where one of them is dead. */
+function judgeResumeData({ value, resumeTags: inside }, { birth, created }) {
+  if (!inside || theEngine().judge(inside, undefined, { birth, created }).result === OK) return value;
+  return { ...value, postponed: withoutResumeData(value.postponed) };
+}
+
 class CacheHandler {
   /** For a project's own handler file: this class, with options in code. */
   static with(options) {
@@ -93,7 +108,7 @@ class CacheHandler {
     this.birth = engine.birth();
     this.began = nextNow();
     this.pending = new PendingBirths();
-    if (isBuilding()) recordBuildStart(this.serverDistDir);
+    noteBuild(this.serverDistDir);
   }
 
   async get(key, context = {}) {
@@ -189,7 +204,8 @@ class CacheHandler {
     }
     const stored = decode(found.parts);
     if (!answers(kind, stored.value)) return this.#miss(key, storage, kind, birth, 'another kind');
-    const value = this.#shape(stored.value, context, stored.seed);
+    if (stored.seed) liveSeeds().set(storage, true);
+    const value = this.#shape(judgeResumeData(stored, found), context, stored.seed);
     if (value === undefined) return this.#miss(key, storage, kind, birth, 'rendered as a fallback');
 
     const entry = this.#respond(storage, found, value, stored.cacheControl);
@@ -214,7 +230,8 @@ class CacheHandler {
     const cacheControl = usableCacheControl(stored);
     const retained = retention(storage);
     if (retained && found.created <= retained.since) {
-      const deadIn = Math.ceil((found.deadAt - retained.since) / 1000);
+      const deadAt = Math.min(found.deadAt, found.created + secondsToMs(cacheControl?.expire));
+      const deadIn = Math.ceil((deadAt - retained.since) / 1000);
       return {
         value,
         lastModified: toNext(retained.since),
@@ -243,16 +260,15 @@ class CacheHandler {
       return undefined;
     }
     liveSeeds().set(storage, true);
-    const value = this.#shape(seed.value, context, true);
+    const stored = { value: seed.value, seed: true, resumeTags: extraTags(seed.value, tags) };
+    stored.value = judgeResumeData(stored, { created: seed.bornMs });
+    const value = this.#shape(stored.value, context, true);
     if (value === undefined) return undefined;
     // Judged by all marks until now, it is as good as born at this look-up.
-    if (found.result === OK && !context.isFallback) {
+    if (found.result === OK && !(kind === 'PAGES' && context.isFallback)) {
       const times = { birth, created: seed.modifiedMs };
-      const stored = theEngine().put(storage, classOfKind(kind), [...tags, seedTag(storage)], times, {
-        value: seed.value,
-        seed: true,
-      });
-      if (stored instanceof Promise) stored.catch(() => {});
+      const put = theEngine().put(storage, classOfKind(kind), [...tags, seedTag(storage)], times, stored);
+      if (put instanceof Promise) put.catch(() => {});
     }
     this.pending.begin(key, birth);
     noteReturned(storage, value);
@@ -278,9 +294,9 @@ class CacheHandler {
       birth: birthOfPage({ key: storage, tags, birth, began, ended: nextNow() }),
       created: wallNow(),
       revalidate: secondsToMs(control.revalidate === false ? undefined : control.revalidate),
-      expire: secondsToMs(control.expire),
     };
-    const result = await theEngine().put(storage, classOfKind(kind), tags, times, { value, cacheControl: context.cacheControl });
+    const stored = { value, cacheControl: context.cacheControl, resumeTags: extraTags(value, tags) };
+    const result = await theEngine().put(storage, classOfKind(kind), tags, times, stored);
     debug?.('set', key, kind, tags, result);
     if (liveSeeds().delete(storage)) await theEngine().mark([seedTag(storage)], 0);
   }

@@ -10,6 +10,7 @@
 const { BORN_DEAD, OK, STALE, theEngine } = require('./engine');
 const { addDeadResult } = require('./dead-results');
 const { BirthLog } = require('./births');
+const { buildIdentity } = require('./build-record');
 const { CLASSES } = require('./classes');
 const { decode } = require('./codec');
 const { debug, warnOnce } = require('./log');
@@ -22,7 +23,11 @@ const { shared } = require('./shared');
 const STALE_BY_TAG = -1;
 const OLDEST_BIRTH = 1;
 
-const storageKey = (key) => `u:${key}`;
+/**
+ * Results are of one build: what they contain may name its chunks. Next's key
+ * has the BUILD_ID, but not every BUILD_ID is of one build only.
+ */
+const storageKey = (key) => `u:${buildIdentity()}:${key}`;
 
 const birthLog = () => shared('births', () => new BirthLog());
 const pendingSets = () => shared('use-cache.sets', () => new Map());
