@@ -87,10 +87,11 @@ typedef struct nxc_options {
                             NXC_ADOPT: for tools, as it is, 1 GB when new   */
   uint32_t tag_rows;     /* marked tags remembered exactly; 0: 65536        */
   /* Told of each cause of trouble at most once a minute, in one line of text,
-   * on any thread, never under a lock. NULL: nobody is told. */
+   * on any thread; not after nxc_close() returned. NULL: nobody is told. */
   void (*on_error)(void *arg, const char *message);
   void *on_error_arg;
-  /* Wall clock; NULL: CLOCK_REALTIME. For tests, and hosts with a clock. */
+  /* Wall clock; NULL: CLOCK_REALTIME. The first handle of a directory sets it
+   * for all in this process: it and now_arg must outlive them. */
   int64_t (*now_ms)(void *arg);
   void *now_arg;
 } nxc_options;

@@ -30,8 +30,8 @@ typedef void (*nxc_uv_cb)(void *arg, int result);
 NXC_EXTERN int nxc_uv_get(uv_loop_t *loop, nxc_cache *cache, const nxc_query *query,
                           nxc_found *found, nxc_uv_get_cb callback, void *arg);
 
-/* nxc_put_entry(). Puts of one key take effect in the order of the calls; the
- * entry is referenced until it is written. */
+/* nxc_put_entry(). Puts and removes of one key take effect in the order of the
+ * calls; the entry is referenced until it is written. */
 NXC_EXTERN int nxc_uv_put(uv_loop_t *loop, nxc_cache *cache, nxc_entry *entry, nxc_uv_cb callback,
                           void *arg);
 

@@ -22,21 +22,13 @@ typedef struct waiter {
   struct waiter *next;
 } waiter;
 
-typedef struct reading {
+typedef struct nxc__reading {
   uv_work_t work;
   nxc_cache *cache;
   waiter *waiters; /* the first one began the read */
   nxc__fetched fetched;
-  struct reading *prev, *next;
+  struct nxc__reading *prev, *next; /* in the handle's list; else it belongs to its loop */
 } reading;
-
-static uv_once_t once = UV_ONCE_INIT;
-static uv_mutex_t readings_lock; /* of the list; a reading belongs to its loop's thread */
-static reading *readings;
-
-static void init(void) {
-  uv_mutex_init(&readings_lock);
-}
 
 static size_t bytes_of(const nxc_query *q) {
   size_t n = q->key.size;
@@ -86,13 +78,13 @@ static void read_done(uv_work_t *work, int status) {
   reading *r = (reading *)work;
   (void)status; /* nobody cancels */
 
-  uv_mutex_lock(&readings_lock);
-  DL_DELETE(readings, r);
-  uv_mutex_unlock(&readings_lock);
+  uv_mutex_lock(&r->cache->readings_lock);
+  DL_DELETE(r->cache->readings, r);
+  uv_mutex_unlock(&r->cache->readings_lock);
   bool first = true;
   while (r->waiters) {
     waiter *w = r->waiters;
-    nxc_found found;
+    nxc_found found = {.dead_at_ms = NXC_NEVER};
     LL_DELETE(r->waiters, w);
     int rc = first ? nxc__conclude(r->cache, &w->query, &r->fetched, &found)
                    : answer_joined(r, w, &found);
@@ -105,13 +97,13 @@ static void read_done(uv_work_t *work, int status) {
 }
 
 /* The read under way for this key on this loop, or NULL. */
-static reading *find_reading(const uv_loop_t *loop, const nxc_cache *cache, nxc_slice key) {
+static reading *find_reading(const uv_loop_t *loop, nxc_cache *cache, nxc_slice key) {
   reading *r;
-  uv_mutex_lock(&readings_lock);
-  DL_FOREACH (readings, r) {
-    if (r->work.loop == loop && r->cache == cache && same_key(r->waiters->query.key, key)) break;
+  uv_mutex_lock(&cache->readings_lock);
+  DL_FOREACH (cache->readings, r) {
+    if (r->work.loop == loop && same_key(r->waiters->query.key, key)) break;
   }
-  uv_mutex_unlock(&readings_lock);
+  uv_mutex_unlock(&cache->readings_lock);
   return r;
 }
 
@@ -125,9 +117,9 @@ static int start_reading(uv_loop_t *loop, nxc_cache *cache, waiter *w) {
     free(r);
     return NXC_E_NOMEM;
   }
-  uv_mutex_lock(&readings_lock);
-  DL_APPEND(readings, r);
-  uv_mutex_unlock(&readings_lock);
+  uv_mutex_lock(&cache->readings_lock);
+  DL_APPEND(cache->readings, r);
+  uv_mutex_unlock(&cache->readings_lock);
   return NXC_PENDING;
 }
 
@@ -137,7 +129,6 @@ int nxc_uv_get(uv_loop_t *loop, nxc_cache *cache, const nxc_query *query, nxc_fo
   int rc = nxc__get(cache, query, true, found);
   if (rc != NXC__WOULD_BLOCK) return rc;
 
-  uv_once(&once, init);
   waiter *w = waiter_new(query, callback, arg);
   if (!w) return NXC_E_NOMEM;
   reading *r = find_reading(loop, cache, query->key);
@@ -204,16 +195,20 @@ static int run_put(task *t) {
   return nxc__put_finish(&t->put);
 }
 
+/* Goes on with a put or a remove that was begun with this result. */
+static int begun(uv_loop_t *loop, task *t, int rc) {
+  if (rc == NXC_OK && nxc__put_blocks(&t->put)) return task_start(loop, t);
+  if (rc == NXC_OK) rc = nxc__put_finish(&t->put);
+  free(t);
+  return rc;
+}
+
 int nxc_uv_put(uv_loop_t *loop, nxc_cache *cache, nxc_entry *entry, nxc_uv_cb callback, void *arg) {
   int rc = check_call(loop, cache, callback);
   if (rc != NXC_OK) return rc;
   task *t = task_new(cache, run_put, (nxc_slice){NULL, 0}, callback, arg);
   if (!t) return NXC_E_NOMEM;
-  rc = nxc__put_begin(cache, entry, &t->put);
-  if (rc == NXC_OK && nxc__put_blocks(&t->put)) return task_start(loop, t);
-  if (rc == NXC_OK) rc = nxc__put_finish(&t->put);
-  free(t);
-  return rc;
+  return begun(loop, t, nxc__put_begin(cache, entry, &t->put));
 }
 
 static int run_flush(task *t) {
@@ -233,16 +228,13 @@ int nxc_uv_mark(uv_loop_t *loop, nxc_cache *cache, const nxc_slice *tags, size_t
   return rc;
 }
 
-static int run_remove(task *t) {
-  return nxc_remove(t->cache, t->key);
-}
-
 int nxc_uv_remove(uv_loop_t *loop, nxc_cache *cache, nxc_slice key, nxc_uv_cb callback, void *arg) {
   int rc = check_call(loop, cache, callback);
   if (rc != NXC_OK) return rc;
   if (!nxc__is_sane(key)) return NXC_E_INVALID;
-  task *t = task_new(cache, run_remove, key, callback, arg);
-  return t ? task_start(loop, t) : NXC_E_NOMEM;
+  task *t = task_new(cache, run_put, key, callback, arg);
+  if (!t) return NXC_E_NOMEM;
+  return begun(loop, t, nxc__remove_begin(cache, t->key, &t->put));
 }
 
 static int run_clear(task *t) {

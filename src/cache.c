@@ -34,15 +34,16 @@ enum cause { CAUSE_DIRECTORY, CAUSE_BOUND, CAUSE_FLUSH, CAUSES };
 
 struct nxc__engine {
   nxc__engine *prev, *next; /* in the process's list */
-  unsigned handles;
-  unsigned generation; /* of fork() */
-  char *dir;           /* NULL: no disk is wanted */
+  nxc_cache *handles;       /* behind `tell_lock` */
+  uv_mutex_t tell_lock;     /* held while the host is told, recursive: it may call back */
+  unsigned generation;      /* of fork() */
+  char *dir;                /* NULL: no disk is wanted */
   nxc_options options;
 
   uv_mutex_t lock; /* of the next three */
   nxc__memory *memory;
   nxc__store *store;
-  bool unshared_marks; /* made while the directory could not be used */
+  bool unshared; /* something was changed while the directory could not be used */
 
   uv_mutex_t reopen_lock;   /* taken before `lock` */
   atomic_llong check_at_ms; /* on the monotonic clock */
@@ -58,10 +59,6 @@ struct nxc__engine {
   bool mover_started;
   uv_thread_t mover;
   atomic_bool mover_busy;
-};
-
-struct nxc_cache {
-  nxc__engine *engine;
 };
 
 /* ---- the process's engines -------------------------------------------------------- */
@@ -122,10 +119,17 @@ static bool is_due(atomic_llong *at_ms, int64_t every_ms) {
   return now >= at && atomic_compare_exchange_strong(at_ms, &at, now + every_ms);
 }
 
-/* Tells the host, which may call us back: no lock is held here. */
+/* Tells the host, through the oldest handle that has ears. No lock is held but the
+ * one that keeps that handle from being closed meanwhile. */
 static void complain(nxc__engine *e, enum cause cause, const char *text) {
-  if (!text[0] || !e->options.on_error || !is_due(&e->complain_at_ms[cause], COMPLAIN_MS)) return;
-  e->options.on_error(e->options.on_error_arg, text);
+  if (!text[0] || !is_due(&e->complain_at_ms[cause], COMPLAIN_MS)) return;
+  nxc_cache *handle;
+  uv_mutex_lock(&e->tell_lock);
+  DL_FOREACH (e->handles, handle) {
+    if (handle->on_error) break;
+  }
+  if (handle) handle->on_error(handle->on_error_arg, text);
+  uv_mutex_unlock(&e->tell_lock);
 }
 
 static void complain_of_directory(nxc__engine *e, const nxc__trouble *trouble) {
@@ -146,12 +150,12 @@ static void swap_store(nxc__engine *e, nxc__store *s) {
   nxc__store *old = e->store;
   e->store = s;
   nxc__memory_clear(e->memory);
-  bool unshared = e->unshared_marks && s->disk;
-  if (unshared) e->unshared_marks = false;
+  bool unshared = e->unshared && s->disk;
+  if (unshared) e->unshared = false;
   uv_mutex_unlock(&e->lock);
   if (!old) return;
   nxc__counters_carry(old->index, s->index);
-  /* What was marked here alone is unknown there, by name: so all that is old goes. */
+  /* What was changed here alone is unknown there, by name: so all that is old goes. */
   if (unshared) {
     nxc__tags_raise_floor(s->index, true, wall_ms(e));
     (void)nxc__index_flush(s->index);
@@ -198,6 +202,19 @@ static bool refresh(nxc__engine *e) {
   return fine;
 }
 
+/* Locks the engine with a store in use that is not dead, and loads its epoch: true;
+ * or false, not locked, when others keep replacing it. */
+static bool lock_alive(nxc__engine *e, uint64_t *epoch) {
+  for (int tries = 0; tries < REOPENS; tries++) {
+    uv_mutex_lock(&e->lock);
+    *epoch = nxc__epoch_load(e->store->index);
+    if (!(*epoch & NXC__EPOCH_DEAD)) return true;
+    uv_mutex_unlock(&e->lock);
+    if (!refresh(e)) break;
+  }
+  return false;
+}
+
 /* ---- open and close --------------------------------------------------------------- */
 
 void nxc_options_init(nxc_options *options) {
@@ -217,6 +234,7 @@ static void engine_free(nxc__engine *e) {
   if (e->mover_started) uv_thread_join(&e->mover);
   nxc__memory_destroy(e->memory);
   nxc__store_unref(e->store);
+  uv_mutex_destroy(&e->tell_lock);
   uv_mutex_destroy(&e->lock);
   uv_mutex_destroy(&e->reopen_lock);
   uv_mutex_destroy(&e->flush_lock);
@@ -233,8 +251,8 @@ static nxc__engine *engine_new(const nxc_options *o, char *dir, nxc__trouble *tr
   }
   e->options = *o;
   e->dir = dir;
-  e->handles = 1;
   e->generation = atomic_load(&fork_generation);
+  uv_mutex_init_recursive(&e->tell_lock);
   uv_mutex_init(&e->lock);
   uv_mutex_init(&e->reopen_lock);
   uv_mutex_init(&e->flush_lock);
@@ -271,7 +289,6 @@ static nxc__engine *engine_for(const nxc_options *o, nxc__trouble *trouble) {
   }
   if (e) {
     free(name);
-    e->handles++;
     return e;
   }
   e = engine_new(o, name, trouble);
@@ -282,19 +299,28 @@ static nxc__engine *engine_for(const nxc_options *o, nxc__trouble *trouble) {
 int nxc_open(nxc_cache **out, const nxc_options *options) {
   if (!out || !options || !options_are_sane(options)) return NXC_E_INVALID;
   *out = NULL;
-  nxc_cache *cache = malloc(sizeof *cache);
+  nxc_cache *cache = calloc(1, sizeof *cache);
   if (!cache) return NXC_E_NOMEM;
+  cache->on_error = options->on_error;
+  cache->on_error_arg = options->on_error_arg;
 
   nxc__trouble trouble = {.fatal = false};
   uv_once(&once, init_process);
   uv_mutex_lock(&engines_lock);
-  cache->engine = engine_for(options, &trouble);
+  nxc__engine *e = engine_for(options, &trouble);
+  if (e) {
+    cache->engine = e;
+    uv_mutex_lock(&e->tell_lock);
+    DL_APPEND(e->handles, cache);
+    uv_mutex_unlock(&e->tell_lock);
+  }
   uv_mutex_unlock(&engines_lock);
-  if (!cache->engine) {
+  if (!e) {
     free(cache);
     return NXC_E_NOMEM;
   }
-  complain_of_directory(cache->engine, &trouble);
+  uv_mutex_init(&cache->readings_lock);
+  complain_of_directory(e, &trouble);
   *out = cache;
   return NXC_OK;
 }
@@ -302,12 +328,16 @@ int nxc_open(nxc_cache **out, const nxc_options *options) {
 void nxc_close(nxc_cache *cache) {
   if (!cache) return;
   if (nxc__usable(cache) == NXC_OK) { /* an inherited engine is left as it is */
-    uv_mutex_lock(&engines_lock);
     nxc__engine *e = cache->engine;
-    bool last = --e->handles == 0;
+    uv_mutex_lock(&engines_lock);
+    uv_mutex_lock(&e->tell_lock);
+    DL_DELETE(e->handles, cache);
+    bool last = !e->handles;
+    uv_mutex_unlock(&e->tell_lock);
     if (last) DL_DELETE(engines, e);
     uv_mutex_unlock(&engines_lock);
     if (last) engine_free(e);
+    uv_mutex_destroy(&cache->readings_lock);
   }
   free(cache);
 }
@@ -337,7 +367,7 @@ static nxc__life life_of(const nxc_entry *entry) {
 }
 
 /* What the rows say of the entry's own tags. */
-static void look_up_fate(const nxc__index *x, const nxc_entry *entry, nxc__fate *fate) {
+static void look_up_fate(nxc__index *x, const nxc_entry *entry, nxc__fate *fate) {
   nxc__life life = life_of(entry);
   nxc__fate_init(fate);
   for (size_t i = 0; i < entry->record->tag_count; i++) {
@@ -347,8 +377,8 @@ static void look_up_fate(const nxc__index *x, const nxc_entry *entry, nxc__fate 
 }
 
 /* And of further tags, numbered from `first`. */
-static void add_soft_tags(const nxc__index *x, const nxc__life *life, const nxc_slice *tags,
-                          size_t n, size_t first, nxc__fate *fate) {
+static void add_soft_tags(nxc__index *x, const nxc__life *life, const nxc_slice *tags, size_t n,
+                          size_t first, nxc__fate *fate) {
   for (size_t i = 0; i < n; i++) nxc__tags_judge(x, tags[i], life, fate, (int)(first + i));
   nxc__tags_judge_floor(x, life, n > 0, fate);
 }
@@ -360,7 +390,7 @@ static void name_tag(nxc_found *found, nxc_slice tag) {
 }
 
 /* The verdict on an entry whose own fate is known; fills *found but its entry. */
-static nxc_result judge(const nxc__index *x, const nxc_entry *entry, const nxc__fate *own,
+static nxc_result judge(nxc__index *x, const nxc_entry *entry, const nxc__fate *own,
                         const nxc_query *q, uint64_t epoch, int64_t now, nxc_found *found) {
   nxc__life life = life_of(entry);
   nxc__fate fate = *own;
@@ -399,11 +429,13 @@ int nxc_judge(nxc_cache *cache, const nxc_record *record, const nxc_slice *soft_
   }
   nxc__engine *e = cache->engine;
   if (is_due(&e->check_at_ms, CHECK_MS)) refresh(e);
-  *found = (nxc_found){.dead_at_ms = NXC_NEVER};
-  nxc__store *s = store_of(e);
-  const nxc__index *x = s->index;
+  *found = (nxc_found){.why = NXC_WHY_ERROR, .dead_at_ms = NXC_NEVER};
+  uint64_t epoch;
+  if (!lock_alive(e, &epoch)) return NXC_MISS;
+  nxc__store *s = nxc__store_ref(e->store);
+  uv_mutex_unlock(&e->lock);
+  nxc__index *x = s->index;
   nxc__life life = {record->birth, record->created_ms, record->revalidate_ms, record->expire_ms};
-  uint64_t epoch = nxc__epoch_load(x);
   nxc__fate fate;
   nxc__fate_init(&fate);
   add_soft_tags(x, &life, record->tags, record->tag_count, 0, &fate);
@@ -513,21 +545,14 @@ int nxc__get(nxc_cache *cache, const nxc_query *q, bool nowait, nxc_found *found
   nxc__engine *e = cache->engine;
   *found = (nxc_found){.dead_at_ms = NXC_NEVER};
   if (is_due(&e->check_at_ms, CHECK_MS)) refresh(e);
-  uint64_t epoch = 0;
-  for (int tries = 0; tries < REOPENS; tries++) {
-    uv_mutex_lock(&e->lock);
-    epoch = nxc__epoch_load(e->store->index);
-    if (!(epoch & NXC__EPOCH_DEAD)) break;
-    uv_mutex_unlock(&e->lock);
-    epoch = NXC__EPOCH_DEAD;
-    if (!refresh(e)) break;
-  }
-  if (epoch & NXC__EPOCH_DEAD) { /* the lock is not held */
+  int64_t now = wall_ms(e);
+  uint64_t epoch;
+  if (!lock_alive(e, &epoch)) {
     found->why = NXC_WHY_ERROR;
     return NXC_MISS;
   }
   nxc__hash hash = nxc__hash_key(&e->store->index->secret, q->key);
-  rc = get_from_memory(e, hash, q, epoch, wall_ms(e), found);
+  rc = get_from_memory(e, hash, q, epoch, now, found);
   nxc__store *s = rc == NXC__WOULD_BLOCK ? nxc__store_ref(e->store) : NULL;
   uv_mutex_unlock(&e->lock);
   if (!s) return rc;
@@ -624,20 +649,43 @@ static bool is_born_dead(nxc__engine *e, const nxc__store *s, const nxc_entry *e
   return judge(s->index, entry, &fate, &none, epoch, wall_ms(e), &found) == NXC_MISS;
 }
 
+/* A position for the put, or for the tombstone that stands in for it: taken now, so
+ * that it is not later than that of a put which the same caller begins next. */
+static void reserve(nxc__put *p) {
+  nxc__ring *ring = &p->store->ring;
+  if (!p->store->disk) return;
+  nxc__hash hash = nxc__hash_key(&p->store->index->secret, p->key);
+  if (p->planned == NXC_OK) p->planned = nxc__ring_reserve(ring, hash, p->entry, &p->write);
+  if (p->planned != NXC_OK && nxc__ring_reserve(ring, hash, NULL, &p->write) != NXC_OK) {
+    p->planned = NXC_E_IO;
+    p->write.word = 0;
+    if (nxc__ring_is_spent(ring)) nxc__store_kill(p->store); /* the next call makes it anew */
+  }
+}
+
+static int begin(nxc_cache *cache, nxc__put *p) {
+  refresh(cache->engine);
+  p->cache = cache;
+  p->store = store_of(cache->engine);
+  if (p->entry && is_born_dead(cache->engine, p->store, p->entry)) p->planned = NXC_BORN_DEAD;
+  reserve(p);
+  return NXC_OK;
+}
+
 int nxc__put_begin(nxc_cache *cache, nxc_entry *entry, nxc__put *p) {
   int rc = nxc__usable(cache);
   if (rc != NXC_OK) return rc;
   if (!entry) return NXC_E_INVALID;
-  nxc__engine *e = cache->engine;
-  refresh(e);
-  *p = (nxc__put){.cache = cache, .entry = nxc_entry_ref(entry), .store = store_of(e)};
-  if (is_born_dead(e, p->store, entry)) {
-    p->planned = NXC_BORN_DEAD;
-  } else if (p->store->disk) {
-    nxc__hash hash = nxc__hash_key(&p->store->index->secret, key_of(entry));
-    p->planned = nxc__ring_reserve(&p->store->ring, hash, entry, &p->write);
-  }
-  return NXC_OK;
+  *p = (nxc__put){.entry = nxc_entry_ref(entry), .key = key_of(entry)};
+  return begin(cache, p);
+}
+
+int nxc__remove_begin(nxc_cache *cache, nxc_slice key, nxc__put *p) {
+  int rc = nxc__usable(cache);
+  if (rc != NXC_OK) return rc;
+  if (!nxc__is_sane(key)) return NXC_E_INVALID;
+  *p = (nxc__put){.key = key};
+  return begin(cache, p);
 }
 
 bool nxc__put_blocks(const nxc__put *p) {
@@ -645,8 +693,8 @@ bool nxc__put_blocks(const nxc__put *p) {
 }
 
 /* Puts into the memory tier, unless it is not the tier of this store any more. */
-static bool keep_in_memory(nxc__engine *e, const nxc__put *p, nxc__hash hash,
-                           const nxc__token *token) {
+static bool keep_in_memory(const nxc__put *p, nxc__hash hash, const nxc__token *token) {
+  nxc__engine *e = p->cache->engine;
   /* Epoch 0: the first hit looks its tags up. */
   nxc__known known = {.token = *token};
   uv_mutex_lock(&e->lock);
@@ -655,55 +703,78 @@ static bool keep_in_memory(nxc__engine *e, const nxc__put *p, nxc__hash hash,
   return kept;
 }
 
-static void forget_in_memory(nxc__engine *e, nxc__hash hash, nxc_slice key) {
+static void forget_in_memory(const nxc__put *p, nxc__hash hash) {
+  nxc__engine *e = p->cache->engine;
   uv_mutex_lock(&e->lock);
-  nxc__memory_remove(e->memory, hash, key);
+  nxc__memory_remove(e->memory, hash, p->key);
   uv_mutex_unlock(&e->lock);
 }
 
-/* A put that cannot be written removes the key instead; the memory tier may keep
- * the value as long as the tombstone stands. */
-static int finish_unwritten(nxc__engine *e, nxc__put *p, nxc__hash hash) {
-  nxc__token token = {NULL, 0};
-  nxc__index *x = p->store->index;
-  int rc = NXC_OK;
+/* Publishes what was reserved: as nxc__ring_commit(). Without a disk the memory tier
+ * is all there is, and what is wanted of the disk is remembered to be missing there. */
+static int commit(const nxc__put *p, nxc__token *token) {
+  nxc__engine *e = p->cache->engine;
+  if (p->store->disk)
+    return p->write.word ? nxc__ring_commit(&p->store->ring, &p->write, token) : NXC_E_IO;
+  if (e->dir) {
+    uv_mutex_lock(&e->lock);
+    e->unshared = true;
+    uv_mutex_unlock(&e->lock);
+  }
+  return p->entry && p->planned == NXC_OK ? NXC_MEMORY_ONLY : NXC_OK;
+}
 
-  if (p->store->disk) rc = nxc__ring_remove(&p->store->ring, hash, &token);
-  if (p->planned == NXC_BORN_DEAD) nxc__count(x, NXC__C_BORN_DEAD, 1);
-  if (rc == NXC_OK && p->planned != NXC_BORN_DEAD && keep_in_memory(e, p, hash, &token)) {
+static int finish_remove(const nxc__put *p, nxc__hash hash, int committed) {
+  forget_in_memory(p, hash);
+  nxc__count(p->store->index, NXC__C_REMOVES, 1);
+  bool shared = p->store->disk || !p->cache->engine->dir;
+  return shared && committed != NXC_E_IO ? NXC_OK : NXC_E_IO;
+}
+
+/* A put that could not be planned: a tombstone was committed for it. The memory tier
+ * may keep a value that is only too large, as long as the tombstone stands. */
+static int finish_unwritten(const nxc__put *p, nxc__hash hash, int committed,
+                            const nxc__token *token) {
+  nxc__index *x = p->store->index;
+  if (committed == NXC_OK && p->planned != NXC_BORN_DEAD && keep_in_memory(p, hash, token)) {
     nxc__count(x, NXC__C_PUTS + p->entry->record->class_id, 1);
     return NXC_MEMORY_ONLY;
   }
-  forget_in_memory(e, hash, key_of(p->entry));
-  if (rc == NXC_E_IO || p->planned == NXC_BORN_DEAD) return rc == NXC_E_IO ? rc : NXC_BORN_DEAD;
-  if (rc == NXC_SUPERSEDED) return rc;
+  forget_in_memory(p, hash);
+  if (p->planned == NXC_BORN_DEAD) {
+    nxc__count(x, NXC__C_BORN_DEAD, 1);
+    return committed == NXC_E_IO ? NXC_E_IO : NXC_BORN_DEAD;
+  }
+  if (committed == NXC_SUPERSEDED) return committed;
   nxc__count(x, NXC__C_REFUSED, 1);
-  return p->planned == NXC_E_IO ? NXC_E_IO : NXC_E_TOO_LARGE;
+  return committed == NXC_E_IO ? NXC_E_IO : p->planned;
 }
 
-static int finish(nxc__engine *e, nxc__put *p, nxc__hash hash) {
-  nxc__token token = {NULL, 0};
-
-  if (p->store->disk && p->planned == NXC_OK) {
-    p->planned = nxc__ring_commit(&p->store->ring, &p->write, &token);
-    if (p->write.half_way) start_mover(e, p->store);
-  } else if (p->planned == NXC_OK) {
-    p->planned = NXC_MEMORY_ONLY;
+static int finish_put(const nxc__put *p, nxc__hash hash, int committed, const nxc__token *token) {
+  nxc__index *x = p->store->index;
+  if (p->planned != NXC_OK) return finish_unwritten(p, hash, committed, token);
+  bool stands = committed == NXC_OK || committed == NXC_MEMORY_ONLY;
+  bool kept = stands && keep_in_memory(p, hash, token);
+  if (committed == NXC_OK || (committed == NXC_MEMORY_ONLY && kept)) {
+    nxc__count(x, NXC__C_PUTS + p->entry->record->class_id, 1);
+    return committed;
   }
-  if (p->planned == NXC_SUPERSEDED) {
-    forget_in_memory(e, hash, key_of(p->entry));
-    nxc__count(p->store->index, NXC__C_SUPERSEDED, 1);
-    return NXC_SUPERSEDED;
+  forget_in_memory(p, hash);
+  if (committed == NXC_SUPERSEDED) {
+    nxc__count(x, NXC__C_SUPERSEDED, 1);
+    return committed;
   }
-  if (p->planned != NXC_OK) return finish_unwritten(e, p, hash);
-  keep_in_memory(e, p, hash, &token);
-  nxc__count(p->store->index, NXC__C_PUTS + p->entry->record->class_id, 1);
-  return NXC_OK;
+  nxc__count(x, NXC__C_REFUSED, 1);
+  return p->store->disk ? NXC_E_IO : NXC_E_TOO_LARGE;
 }
 
 int nxc__put_finish(nxc__put *p) {
-  nxc__hash hash = nxc__hash_key(&p->store->index->secret, key_of(p->entry));
-  int rc = finish(p->cache->engine, p, hash);
+  nxc__hash hash = nxc__hash_key(&p->store->index->secret, p->key);
+  nxc__token token = {NULL, 0};
+  int committed = commit(p, &token);
+  int rc = p->entry ? finish_put(p, hash, committed, &token) : finish_remove(p, hash, committed);
+
+  if (p->write.half_way) start_mover(p->cache->engine, p->store);
   nxc_entry_unref(p->entry);
   nxc__store_unref(p->store);
   return rc;
@@ -727,20 +798,9 @@ int nxc_put(nxc_cache *cache, const nxc_record *record) {
 }
 
 int nxc_remove(nxc_cache *cache, nxc_slice key) {
-  int rc = nxc__usable(cache);
-  if (rc != NXC_OK) return rc;
-  if (!nxc__is_sane(key)) return NXC_E_INVALID;
-  nxc__engine *e = cache->engine;
-  refresh(e);
-  nxc__store *s = store_of(e);
-  nxc__hash hash = nxc__hash_key(&s->index->secret, key);
-  nxc__token token;
-  if (s->disk) rc = nxc__ring_remove(&s->ring, hash, &token);
-  if (rc == NXC_SUPERSEDED) rc = NXC_OK; /* by a put that came after */
-  forget_in_memory(e, hash, key);
-  nxc__count(s->index, NXC__C_REMOVES, 1);
-  nxc__store_unref(s);
-  return rc;
+  nxc__put p;
+  int rc = nxc__remove_begin(cache, key, &p);
+  return rc == NXC_OK ? nxc__put_finish(&p) : rc;
 }
 
 /* ---- marks ------------------------------------------------------------------------ */
@@ -778,7 +838,7 @@ int nxc__mark_flush(nxc_cache *cache, nxc__store *s) {
 
   if (!s->disk && e->dir) {
     uv_mutex_lock(&e->lock);
-    e->unshared_marks = true;
+    e->unshared = true;
     uv_mutex_unlock(&e->lock);
     rc = NXC_E_IO;
   } else if (s->disk) {
@@ -815,6 +875,7 @@ int nxc_clear(nxc_cache *cache) {
   if (rc != NXC_OK) return rc;
   nxc__engine *e = cache->engine;
   nxc__trouble trouble = {.fatal = false};
+  refresh(e); /* what is cleared is what the directory holds now */
   uv_mutex_lock(&e->reopen_lock);
   nxc__store *s = store_of(e);
   nxc__count(s->index, NXC__C_CLEARS, 1);
@@ -825,7 +886,10 @@ int nxc_clear(nxc_cache *cache) {
     nxc__tags_raise_floor(s->index, true, wall_ms(e));
     uv_mutex_lock(&e->lock);
     nxc__memory_clear(e->memory);
-    if (e->dir) e->unshared_marks = true;
+    if (e->dir) {
+      e->unshared = true;
+      rc = NXC_E_IO;
+    }
     uv_mutex_unlock(&e->lock);
   }
   nxc__store_unref(s);

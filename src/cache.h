@@ -5,10 +5,21 @@
 #ifndef NXC_CACHE_H
 #define NXC_CACHE_H
 
+#include <uv.h>
+
 #include "memory.h"
 #include "store.h"
 
 typedef struct nxc__engine nxc__engine;
+
+struct nxc_cache {
+  nxc__engine *engine;
+  nxc_cache *prev, *next; /* handles of the engine */
+  void (*on_error)(void *arg, const char *message);
+  void *on_error_arg;
+  uv_mutex_t readings_lock;      /* of the next */
+  struct nxc__reading *readings; /* async.c: reads under way */
+};
 
 /* ---- get: now -> (read -> conclude) -------------------------------------------- */
 
@@ -30,19 +41,21 @@ void nxc__fetched_release(nxc__fetched *fetched);
 int nxc__conclude(nxc_cache *cache, const nxc_query *query, const nxc__fetched *fetched,
                   nxc_found *found);
 
-/* ---- put: begin -> finish -------------------------------------------------------- */
+/* ---- put and remove: begin -> finish ------------------------------------------------ */
 
 typedef struct nxc__put {
   nxc_cache *cache;
-  nxc_entry *entry;  /* a reference */
+  nxc_entry *entry;  /* a reference; NULL: remove */
   nxc__store *store; /* a reference */
+  nxc_slice key;     /* of the entry, or of the caller's bytes */
   nxc__write write;
-  int planned; /* NXC_OK: write it; else why it is removed instead */
+  int planned; /* NXC_OK: do it; else why the key is removed instead */
 } nxc__put;
 
-/* Takes the entry's place among the versions of its key. Never blocks. On an
- * error there is nothing to finish. */
+/* Takes the place of the put, or the remove, among the versions of its key. Never
+ * blocks. On an error there is nothing to finish. `key` must outlive `put`. */
 int nxc__put_begin(nxc_cache *cache, nxc_entry *entry, nxc__put *put);
+int nxc__remove_begin(nxc_cache *cache, nxc_slice key, nxc__put *put);
 int nxc__put_finish(nxc__put *put);        /* blocks; releases what `put` holds */
 bool nxc__put_blocks(const nxc__put *put); /* false: finishing touches no disk */
 

@@ -154,7 +154,7 @@ static void catch_up_after_boot(nxc__index *x) {
     uint64_t n = x->geometry.segments, cursor = atomic_load(&h->cursor);
     uint64_t next = (cursor >> 32) + 1, ceiling = atomic_load(&h->ceiling);
     if (next < ceiling) next += (ceiling - next + n - 1) / n * n; /* keeps the order of the ring */
-    atomic_store(&h->ceiling, next + n * CEILING_ROUNDS);
+    nxc__word_raise(&h->ceiling, next + n * CEILING_ROUNDS);
     (void)nxc__index_flush(x);
     nxc__word_raise(&h->cursor, (next - 1) << 32 | x->geometry.segment_bytes / NXC__UNIT);
   }
@@ -220,6 +220,10 @@ bool nxc__index_claim(nxc__index *x) {
   return lock_byte(x->fd, F_WRLCK, LOCK_LIVE) == 0;
 }
 
+void nxc__index_unclaim(nxc__index *x) {
+  (void)lock_byte(x->fd, F_RDLCK, LOCK_LIVE);
+}
+
 /* Takes a counter row whose owner is gone and folds it into the past. With all
  * rows taken the last one is shared: counting is atomic anyway. */
 static void counters_claim(nxc__index *x) {
@@ -246,6 +250,8 @@ static int index_map(int fd, const struct stat *st, nxc__index **out) {
 
   if (n < 0) return NXC_E_IO;
   if (n != (ssize_t)sizeof h || !header_is_sane(&h, (uint64_t)st->st_size)) return NXC_E_FORMAT;
+  /* A copy may have holes where ours was preallocated: a touch must not fault. */
+  if (fallocate(fd, 0, 0, st->st_size) && errno != EOPNOTSUPP && errno != EINTR) return NXC_E_IO;
   void *map = mmap(NULL, (size_t)st->st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (map == MAP_FAILED) return NXC_E_IO;
   nxc__index *x = index_new(map, &h, fd);
@@ -318,6 +324,8 @@ static int fill_index(int fd, const nxc__header *h, const nxc__index *replaces) 
   if (write_all(fd, h, sizeof *h, 0)) return -1;
   size_t rows = (size_t)h->geometry.tag_buckets * sizeof(nxc__tag_bucket);
   if (replaces) {
+    /* Dead before its rows are read, so that no mark can be made in between. */
+    atomic_fetch_or(&replaces->header->epoch, NXC__EPOCH_DEAD);
     uint64_t past[NXC__COUNTERS];
     off_t at = (off_t)(layout_of(&h->geometry).end - sizeof past);
     for (unsigned i = 0; i < NXC__COUNTERS; i++) past[i] = nxc__counter_sum(replaces, i);
@@ -348,7 +356,6 @@ static int create_files(int dir, const char *temporary, const char *data, const 
 static int publish(int dir, const char *temporary, const nxc__index *replaces) {
   if (replaces) {
     if (renameat(dir, temporary, dir, "index")) return errno;
-    atomic_fetch_or(&replaces->header->epoch, NXC__EPOCH_DEAD);
   } else if (linkat(dir, temporary, dir, "index", 0)) {
     return errno;
   }

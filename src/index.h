@@ -129,8 +129,10 @@ typedef struct nxc__plan { /* for a new index */
  * publishes it. NXC_OK; NXC_MISS when another process was first; NXC_E_IO. */
 int nxc__index_create(int dir, const nxc__plan *plan);
 
-/* Whether no other process has the index open; until it is closed, none will. */
+/* Whether no other process has the index open; until it is closed, or given back
+ * by the second call, none will. */
 bool nxc__index_claim(nxc__index *index);
+void nxc__index_unclaim(nxc__index *index);
 
 /* Removes data files and temporary files that do not belong to the index. */
 void nxc__index_sweep(int dir, const nxc__index *index);

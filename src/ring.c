@@ -11,7 +11,9 @@
  * When two writers meet:
  *  1. Put and remove clear the dead words of their fingerprint: one left behind
  *     would keep old tokens valid for ever.
- *  2. A genuine word beats a moved one: a copy is newer in position only.
+ *  2. A genuine word beats a moved one: a copy is newer in position only. Between a
+ *     copy and a genuine word of the very segment that is being evacuated nobody can
+ *     tell, so both go.
  *  3. Of two genuine words the higher position wins; who sees both clears the
  *     loser before using the winner, and an inserter looks again after its CAS.
  *  4. A remove leaves a positioned tombstone, also where nothing stood: it beats
@@ -35,6 +37,7 @@
 #define INLINE_LIMIT (1u << 20) /* a larger one is not copied on an event loop */
 #define TRIES 64                /* of a loop that other processes can upset */
 #define CEILING_ROUNDS 64
+#define REFUSALS 1000 /* puts that a full disk refuses before it is asked again */
 
 #define SEQ_BITS 28
 #define UNIT_BITS 18
@@ -73,7 +76,10 @@ int nxc__ring_open(int dir, nxc__index *index, nxc__ring *ring) {
 
   nxc__index_data_name(index->instance, name);
   int fd = openat(dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-  if (fd < 0) return errno == EMFILE || errno == ENFILE ? NXC_E_IO : NXC_E_FORMAT;
+  if (fd < 0) {
+    bool missing = errno == ENOENT || errno == ELOOP || errno == EISDIR || errno == ENXIO;
+    return missing ? NXC_E_FORMAT : NXC_E_IO;
+  }
   if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_uid != geteuid()) {
     close(fd);
     return NXC_E_FORMAT;
@@ -81,6 +87,7 @@ int nxc__ring_open(int dir, nxc__index *index, nxc__ring *ring) {
   ring->index = index;
   ring->fd = fd;
   atomic_init(&ring->no_nowait, false);
+  atomic_init(&ring->no_room, 0);
   return NXC_OK;
 }
 
@@ -155,8 +162,8 @@ static bool allocate(nxc__ring *r, uint64_t seq, uint64_t holds) {
 
 /* A position for `units`, or 0. With `stay` it does not leave the segment. A
  * segment that cannot be allocated is left at once: the ring is shorter. */
-static uint64_t reserve_units(nxc__ring *r, uint64_t units, bool needs_space, bool stay,
-                              bool *half_way) {
+static uint64_t try_to_reserve(nxc__ring *r, uint64_t units, bool needs_space, bool stay,
+                               bool *half_way) {
   nxc__header *h = r->index->header;
   uint64_t per_segment = r->index->geometry.segment_bytes / NXC__UNIT;
   uint64_t tries = 2 * (uint64_t)r->index->geometry.segments + TRIES;
@@ -166,7 +173,7 @@ static uint64_t reserve_units(nxc__ring *r, uint64_t units, bool needs_space, bo
     uint64_t seq = cursor >> 32, unit = cursor & UINT32_MAX;
     uint64_t holds = atomic_load(segment_word(r, seq));
 
-    if (seq == 0 || seq + 1 >= SEQ_LIMIT) return 0;
+    if (nxc__ring_is_spent(r)) return 0;
     bool fits = unit + units <= per_segment && (holds & ~ALLOCATED) == seq;
     if (fits && needs_space && !(holds & ALLOCATED)) fits = allocate(r, seq, holds);
     if (!fits) {
@@ -181,6 +188,25 @@ static uint64_t reserve_units(nxc__ring *r, uint64_t units, bool needs_space, bo
     }
   }
   return 0;
+}
+
+/* On a full disk a whole round of segments was tried in vain: not for every put. */
+static uint64_t reserve_units(nxc__ring *r, uint64_t units, bool needs_space, bool stay,
+                              bool *half_way) {
+  if (!needs_space) return try_to_reserve(r, units, false, stay, half_way);
+  unsigned refuse = atomic_load_explicit(&r->no_room, memory_order_relaxed);
+  if (refuse) {
+    atomic_compare_exchange_strong(&r->no_room, &refuse, refuse - 1);
+    return 0;
+  }
+  uint64_t position = try_to_reserve(r, units, true, stay, half_way);
+  if (!position && !stay) atomic_store(&r->no_room, REFUSALS);
+  return position;
+}
+
+bool nxc__ring_is_spent(const nxc__ring *r) {
+  uint64_t seq = atomic_load(&r->index->header->cursor) >> 32;
+  return seq == 0 || seq + 1 >= SEQ_LIMIT;
 }
 
 static int reserve(nxc__ring *r, nxc__hash hash, const nxc_entry *entry, uint64_t flags, bool stay,
@@ -216,6 +242,15 @@ static bool beats(uint64_t a, uint64_t b) {
   return (a & POSITION_MASK) > (b & POSITION_MASK);
 }
 
+/* A put that slept while its segment became the next to go, beside a copy made out
+ * of that segment: either may be the newer. The cursor is read after both. */
+static bool is_undecidable(const nxc__ring *r, uint64_t a, uint64_t b) {
+  if ((a & MOVED) == (b & MOVED)) return false;
+  uint64_t genuine = a & MOVED ? b : a;
+  uint64_t cursor_seq = atomic_load(&r->index->header->cursor) >> 32;
+  return word_seq(genuine) + r->index->geometry.segments <= cursor_seq + 1;
+}
+
 static bool clear_word(nxc__word *slot, uint64_t word) {
   return atomic_compare_exchange_strong(slot, &word, 0);
 }
@@ -236,6 +271,11 @@ static bool scan_once(nxc__ring *r, nxc__word *bucket, uint64_t fingerprint, boo
     if (!is_alive(r, word)) {
       if (writer && !clear_word(&bucket[i], word)) return false;
       continue;
+    }
+    if (best->slot && is_undecidable(r, word, best->word)) {
+      clear_word(best->slot, best->word);
+      clear_word(&bucket[i], word);
+      return false;
     }
     spot loser = {&bucket[i], word};
     if (!best->slot || beats(word, best->word)) {
@@ -276,11 +316,20 @@ static int publish(nxc__ring *r, nxc__hash hash, uint64_t word, nxc__token *toke
   for (int tries = 0; tries < TRIES; tries++) {
     spot target;
     if (!scan(r, hash, true, &target)) break;
+    if (target.slot && is_undecidable(r, word, target.word)) {
+      if (!clear_word(target.slot, target.word)) continue;
+      return NXC_SUPERSEDED;
+    }
     if (target.slot && !beats(word, target.word)) return NXC_SUPERSEDED;
-    if (!target.slot) target = choose(r, bucket_of(r, hash));
+    bool evicts = false;
+    if (!target.slot) {
+      target = choose(r, bucket_of(r, hash));
+      evicts = target.word && is_alive(r, target.word);
+      /* Somebody published our key since we looked. */
+      if (evicts && word_fingerprint(target.word) == hash.hi >> 48) continue;
+    }
     uint64_t before = target.word;
     if (!atomic_compare_exchange_strong(target.slot, &before, word)) continue;
-    bool evicts = before && is_alive(r, before) && word_fingerprint(before) != hash.hi >> 48;
     if (evicts) nxc__count(r->index, NXC__C_DISK_OVERFLOW, 1);
     *token = (nxc__token){target.slot, word};
     /* Another inserter may have done the same in another slot meanwhile. */
@@ -365,24 +414,33 @@ static int write_record(nxc__ring *r, const nxc__write *w) {
   return NXC_OK;
 }
 
-int nxc__ring_commit(nxc__ring *r, const nxc__write *w, nxc__token *token) {
-  if (w->entry) {
-    if (write_record(r, w)) {
-      nxc__count(r->index, NXC__C_DISK_ERRORS, 1);
-      return NXC_E_IO;
-    }
-    /* The ring went round while we wrote: what we wrote may be anything. */
-    if (!is_alive(r, w->word)) return NXC_E_IO;
+/* Lets a tombstone stand where the record was to stand. When the ring went round
+ * meanwhile, whatever is genuine is newer; of a copy nobody can tell. */
+static int bury(nxc__ring *r, const nxc__write *w, nxc__token *token) {
+  uint64_t word = w->word | TOMBSTONE;
+  for (int tries = 0; tries < TRIES; tries++) {
+    spot winner;
+    if (is_alive(r, word)) return publish(r, w->hash, word, token);
+    if (!scan(r, w->hash, true, &winner)) break;
+    if (!winner.slot) return NXC_MISS;
+    if (!(winner.word & MOVED)) return NXC_SUPERSEDED;
+    if (clear_word(winner.slot, winner.word)) return NXC_MISS;
   }
-  int rc = publish(r, w->hash, w->word, token);
-  if (rc == NXC_OK) note_size(r, token->slot, w->entry);
-  return rc;
+  return NXC_E_IO;
 }
 
-int nxc__ring_remove(nxc__ring *r, nxc__hash hash, nxc__token *token) {
-  nxc__write w;
-  int rc = nxc__ring_reserve(r, hash, NULL, &w);
-  return rc == NXC_OK ? nxc__ring_commit(r, &w, token) : rc;
+int nxc__ring_commit(nxc__ring *r, const nxc__write *w, nxc__token *token) {
+  if (!w->entry) return bury(r, w, token);
+  int rc = write_record(r, w);
+  if (rc != NXC_OK) nxc__count(r->index, NXC__C_DISK_ERRORS, 1);
+  /* When the ring went round while we wrote, what we wrote may be anything. */
+  if (rc != NXC_OK || !is_alive(r, w->word)) {
+    rc = bury(r, w, token);
+    return rc == NXC_OK ? NXC_MEMORY_ONLY : rc == NXC_MISS ? NXC_E_IO : rc;
+  }
+  rc = publish(r, w->hash, w->word, token);
+  if (rc == NXC_OK) note_size(r, token->slot, w->entry);
+  return rc;
 }
 
 /* ---- reading ------------------------------------------------------------------- */
@@ -528,7 +586,10 @@ static bool move_one(nxc__ring *r, nxc__word *slot, uint64_t word, nxc_entry *e,
   if (bytes > *budget) return true;
   nxc_entry_read(e, &record);
   nxc__hash hash = nxc__hash_key(&r->index->secret, record.key);
+  spot winner;
   if (hash.hi >> 48 != word_fingerprint(word)) return true;
+  /* A loser that a killed process left behind must not outlive the winner. */
+  if (!scan(r, hash, true, &winner) || winner.slot != slot || winner.word != word) return true;
   if (reserve(r, hash, e, MOVED, true, &w) != NXC_OK) return false;
   *budget -= bytes;
   if (write_record(r, &w) || !is_alive(r, w.word)) return true;

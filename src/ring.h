@@ -14,6 +14,7 @@ typedef struct nxc__ring {
   nxc__index *index;
   int fd;
   atomic_bool no_nowait; /* the file system refuses RWF_NOWAIT */
+  atomic_uint no_room;   /* so many puts are refused before the disk is asked again */
 } nxc__ring;
 
 /* Where a version of a key stands in the index, and the word that says so: as
@@ -44,12 +45,16 @@ typedef struct nxc__write {
  * waits for a disk. NXC_OK, NXC_E_TOO_LARGE, NXC_E_IO: no place can be had. */
 int nxc__ring_reserve(nxc__ring *ring, nxc__hash hash, const nxc_entry *entry, nxc__write *write);
 
-/* Writes and publishes. NXC_OK with the token; NXC_SUPERSEDED: a newer version
- * stands; NXC_E_IO: not written, the old version may still stand. */
+/* Writes and publishes, always at the place that was reserved. Blocks.
+ *   NXC_OK           it stands; the token says where
+ *   NXC_SUPERSEDED   a newer version stands
+ *   NXC_MEMORY_ONLY  it could not be written; a tombstone stands, with its token
+ *   NXC_E_IO         it could not be written; nothing of the key stands, or nobody knows
+ * For a tombstone NXC_MISS instead of the last two: nothing of the key stands. */
 int nxc__ring_commit(nxc__ring *ring, const nxc__write *write, nxc__token *token);
 
-/* Removes a key by a tombstone that also beats older puts in flight. */
-int nxc__ring_remove(nxc__ring *ring, nxc__hash hash, nxc__token *token);
+/* No position can be given out any more: the store must be made anew. */
+bool nxc__ring_is_spent(const nxc__ring *ring);
 
 /* NXC_OK with a new reference and its token; NXC_MISS; NXC__CORRUPT;
  * NXC_E_IO; NXC_E_NOMEM; NXC__WOULD_BLOCK only with `nowait`. */

@@ -24,11 +24,13 @@
 
 /* ---- the directory ------------------------------------------------------------- */
 
-static int fail(nxc__trouble *t, const char *dir, const char *what) {
+/* -1 with errno and the trouble set; `what` may be NULL for the error's own text. */
+static int fail(nxc__trouble *t, const char *dir, int error, const char *what) {
   t->fatal = true;
   snprintf(t->text, sizeof t->text,
            "cannot use the cache directory %.200s: %.200s; the cache lives in memory only", dir,
-           what);
+           what ? what : strerror(error));
+  errno = error;
   return -1;
 }
 
@@ -87,37 +89,38 @@ static int check_version_dir(int fd, const char *dir, nxc__trouble *t) {
   struct stat st;
   char text[160];
 
-  if (fstat(fd, &st)) return fail(t, dir, strerror(errno));
+  if (fstat(fd, &st)) return fail(t, dir, errno, NULL);
   if (st.st_uid != geteuid()) {
     snprintf(text, sizeof text,
              "its subdirectory " VERSION_DIR " belongs to uid %u and this process runs as uid %u",
              (unsigned)st.st_uid, (unsigned)geteuid());
-    return fail(t, dir, text);
+    return fail(t, dir, EPERM, text);
   }
-  if ((st.st_mode & 077) && fchmod(fd, 0700)) return fail(t, dir, strerror(errno));
+  if ((st.st_mode & 077) && fchmod(fd, 0700)) return fail(t, dir, errno, NULL);
   const char *foreign = foreign_file_system(fd);
   if (!foreign) return 0;
   snprintf(text, sizeof text, "it is on a network or user-space file system (%s)", foreign);
-  return fail(t, dir, text);
+  return fail(t, dir, ENOTSUP, text);
 }
 
 /* The descriptor of our subdirectory, or -1 with the trouble. */
 static int open_version_dir(const char *dir, nxc__trouble *t) {
-  if (make_dirs(dir)) return fail(t, dir, strerror(errno));
+  if (make_dirs(dir)) return fail(t, dir, errno, NULL);
   int parent = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (parent < 0) return fail(t, dir, strerror(errno));
+  if (parent < 0) return fail(t, dir, errno, NULL);
+  int error = 0, fd = -1;
   if (mkdirat(parent, VERSION_DIR, 0700) == 0) {
     write_cachedir_tag(parent);
     fsync(parent);
   } else if (errno != EEXIST) {
-    int saved = errno;
-    close(parent);
-    return fail(t, dir, strerror(saved));
+    error = errno;
   }
-  int fd = openat(parent, VERSION_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-  int saved = errno;
+  if (!error) {
+    fd = openat(parent, VERSION_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    error = errno;
+  }
   close(parent);
-  if (fd < 0) return fail(t, dir, strerror(saved));
+  if (fd < 0) return fail(t, dir, error, NULL);
   if (check_version_dir(fd, dir, t) == 0) return fd;
   close(fd);
   return -1;
@@ -171,7 +174,10 @@ static int match_bound(opening *o, nxc__index *x, nxc__trouble *t) {
   uint64_t wanted = o->place->disk_bytes;
 
   if (wanted == NXC_ADOPT || wanted == x->geometry.bound_bytes) return NXC_OK;
-  if (nxc__index_claim(x)) return create(o, x) == NXC_OK ? NXC_MISS : NXC_OK;
+  if (nxc__index_claim(x)) {
+    if (create(o, x) == NXC_OK || (nxc__epoch_load(x) & NXC__EPOCH_DEAD)) return NXC_MISS;
+    nxc__index_unclaim(x);
+  }
   snprintf(t->text, sizeof t->text,
            "the cache directory %.300s is in use with a bound of %llu bytes, which holds until all "
            "its processes have ended; asked for: %llu",
@@ -217,24 +223,51 @@ static int try_open(opening *o, nxc__store *s, nxc__trouble *t) {
   return rc;
 }
 
+/* The index was made, or put back, by somebody else after ours had died: what we know
+ * of marks in the dead one is not in it. */
+static void believe_nothing_older(const opening *o, nxc__index *x) {
+  nxc__header *h = x->header;
+  uint64_t epoch = nxc__epoch_load(x);
+  bool older = epoch <= o->epoch_above;
+
+  if (older) { /* an earlier one came back: its entries may be what died */
+    epoch = o->epoch_above + NXC__BOOT_JUMP;
+    nxc__word_raise(&h->origin, epoch);
+    nxc__word_raise(&h->floor, epoch);
+    nxc__word_raise(&h->epoch, epoch);
+  }
+  if (older || !atomic_load(&h->origin_wall_ms)) {
+    nxc__word_raise(&h->floor_wall_ms, (uint64_t)o->now_ms);
+    nxc__word_raise(&h->origin_wall_ms, (uint64_t)o->now_ms);
+    atomic_fetch_add(&h->epoch, 1);
+    (void)nxc__index_flush(x);
+  }
+}
+
+/* Opens the subdirectory and looks; the descriptor is left in o->dir. */
+static int look(opening *o, nxc__store *s, nxc__trouble *t) {
+  if (o->dir >= 0) close(o->dir);
+  o->dir = open_version_dir(o->place->dir, t);
+  if (o->dir >= 0) return try_open(o, s, t);
+  return errno == ENOENT ? NXC_MISS : NXC_E_IO; /* it may be just being removed */
+}
+
 int nxc__store_open(const nxc__place *place, int64_t now_ms, const nxc__store *died,
                     nxc__store **out, nxc__trouble *t) {
-  opening o = {.place = place, .now_ms = now_ms};
+  opening o = {.place = place, .now_ms = now_ms, .dir = -1};
   nxc__store *s = calloc(1, sizeof *s);
-
-  *t = (nxc__trouble){.fatal = false};
-  if (!s) return NXC_E_NOMEM;
-  o.dir = open_version_dir(place->dir, t);
-  if (o.dir < 0) {
-    free(s);
-    return NXC_MEMORY_ONLY;
-  }
-  if (died) note_death(&o, died->index);
   int rc = NXC_MISS;
-  for (int tries = 0; tries < TRIES && rc == NXC_MISS; tries++) rc = try_open(&o, s, t);
+
+  if (!s) return NXC_E_NOMEM;
+  if (died) note_death(&o, died->index);
+  for (int tries = 0; tries < TRIES && rc == NXC_MISS; tries++) {
+    *t = (nxc__trouble){.fatal = false};
+    rc = look(&o, s, t);
+  }
   int saved = errno;
   if (rc == NXC_OK && o.created) nxc__index_sweep(o.dir, s->index);
-  close(o.dir);
+  if (rc == NXC_OK && o.died && !o.created) believe_nothing_older(&o, s->index);
+  if (o.dir >= 0) close(o.dir);
   if (rc == NXC_OK) {
     atomic_init(&s->refs, 1);
     s->disk = true;
@@ -243,7 +276,9 @@ int nxc__store_open(const nxc__place *place, int64_t now_ms, const nxc__store *d
   }
   free(s);
   if (rc == NXC_E_NOMEM) return rc;
-  fail(t, place->dir, rc == NXC_MISS ? "other processes keep replacing it" : strerror(saved));
+  if (!t->fatal) {
+    fail(t, place->dir, saved, rc == NXC_MISS ? "other processes keep replacing it" : NULL);
+  }
   return NXC_MEMORY_ONLY;
 }
 
@@ -280,7 +315,9 @@ bool nxc__store_is_current(const nxc__store *s, const char *dir) {
   char path[4096];
   struct stat st;
   int n = snprintf(path, sizeof path, "%s/" VERSION_DIR "/index", dir);
-  if (n < 0 || (size_t)n >= sizeof path || lstat(path, &st)) return false;
+  if (n < 0 || (size_t)n >= sizeof path) return false;
+  /* Any other failure says nothing of the directory. */
+  if (lstat(path, &st)) return errno != ENOENT && errno != ENOTDIR;
   return st.st_ino == s->index->ino && st.st_dev == s->index->dev;
 }
 

@@ -7,7 +7,9 @@
  *   free   hash | DYING -> floor >= row words -> flush -> epoch + 1 -> hash = 0
  *
  * So a reader whose epoch has not moved since it last looked has missed nothing,
- * and a reader that no longer finds a row sees a floor that covers it. Content
+ * and a reader that no longer finds a row sees a floor that covers it. A reader that
+ * finds a mark above the epoch moves the epoch for the process that did not come to
+ * it: or else whatever is born now would be dead at once. Content
  * whose birth was read after a mark returned is never hit by it; content born
  * while it ran may go either way.
  *
@@ -177,7 +179,13 @@ void nxc__tags_raise_floor(nxc__index *x, bool all, int64_t now_ms) {
 
 /* ---- asking -------------------------------------------------------------------- */
 
-void nxc__tags_judge(const nxc__index *x, nxc_slice tag, const nxc__life *life, nxc__fate *fate,
+/* Only a mark that is just one ahead: damage must not push the epoch. */
+static void finish_mark(nxc__index *x, uint64_t value) {
+  uint64_t epoch = nxc__epoch_load(x);
+  if (value == epoch + 1) nxc__word_raise(&x->header->epoch, value);
+}
+
+void nxc__tags_judge(nxc__index *x, nxc_slice tag, const nxc__life *life, nxc__fate *fate,
                      int tag_number) {
   uint64_t hash = nxc__hash_tag(&x->secret, tag);
   const nxc__tag_bucket *b = bucket_of(x, hash);
@@ -192,15 +200,16 @@ void nxc__tags_judge(const nxc__index *x, nxc_slice tag, const nxc__life *life, 
     m.deadline_ms = (int64_t)atomic_load(&b->deadline_ms[way]);
     m.dead = atomic_load(&b->dead[way]);
     m.dead_wall_ms = (int64_t)atomic_load(&b->dead_wall_ms[way]);
+    finish_mark(x, larger(m.dead, m.stale));
     nxc__fate_add(fate, life, &m, tag_number);
   }
 }
 
-void nxc__tags_judge_floor(const nxc__index *x, const nxc__life *life, bool tagged,
-                           nxc__fate *fate) {
-  const nxc__header *h = x->header;
-  nxc__fate_add_floor(fate, life, atomic_load(&h->origin),
-                      (int64_t)atomic_load(&h->origin_wall_ms));
-  if (!tagged) return;
-  nxc__fate_add_floor(fate, life, atomic_load(&h->floor), (int64_t)atomic_load(&h->floor_wall_ms));
+void nxc__tags_judge_floor(nxc__index *x, const nxc__life *life, bool tagged, nxc__fate *fate) {
+  nxc__header *h = x->header;
+  uint64_t origin = atomic_load(&h->origin), floor = atomic_load(&h->floor);
+
+  finish_mark(x, larger(origin, floor));
+  nxc__fate_add_floor(fate, life, origin, (int64_t)atomic_load(&h->origin_wall_ms));
+  if (tagged) nxc__fate_add_floor(fate, life, floor, (int64_t)atomic_load(&h->floor_wall_ms));
 }

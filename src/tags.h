@@ -16,13 +16,12 @@ void nxc__tags_mark(nxc__index *index, const nxc_slice *tags, size_t tag_count,
                     int64_t dead_after_ms, int64_t now_ms);
 
 /* Adds what the rows say of a tag to the fate. `tag` is its index for messages. */
-void nxc__tags_judge(const nxc__index *index, nxc_slice tag, const nxc__life *life, nxc__fate *fate,
+void nxc__tags_judge(nxc__index *index, nxc_slice tag, const nxc__life *life, nxc__fate *fate,
                      int tag_number);
 
 /* Adds the origin, and for what carries a tag the floor; to be called after the
  * rows of all tags were looked at. */
-void nxc__tags_judge_floor(const nxc__index *index, const nxc__life *life, bool tagged,
-                           nxc__fate *fate);
+void nxc__tags_judge_floor(nxc__index *index, const nxc__life *life, bool tagged, nxc__fate *fate);
 
 /* Everything that carries a tag and is from before is dead; with `all`, that which
  * carries none too. */

@@ -362,15 +362,18 @@ static void removing_and_clearing_call_back(void **state) {
   answer done = {.calls = 0}, a;
   put(r, "a", 'x', 100, "tag");
   put(r, "b", 'x', 100, "tag");
-  assert_int_equal(nxc_uv_remove(&r->loop, r->cache, slice("a"), on_done, &done), NXC_PENDING);
+  /* Without a disk a remove has nothing to wait for. */
+  int rc = nxc_uv_remove(&r->loop, r->cache, slice("a"), on_done, &done);
   run(r);
-  assert_int_equal(done.calls, 1);
+  assert_int_equal(rc, r->dir ? NXC_PENDING : NXC_OK);
+  assert_int_equal(done.calls, r->dir ? 1 : 0);
   assert_int_equal(done.result, NXC_OK);
   assert_int_equal(get(r, "a", &a), NXC_MISS);
   assert_int_equal(get(r, "b", &a), NXC_OK);
+  done = (answer){.calls = 0};
   assert_int_equal(nxc_uv_clear(&r->loop, r->cache, on_done, &done), NXC_PENDING);
   run(r);
-  assert_int_equal(done.calls, 2);
+  assert_int_equal(done.calls, 1);
   assert_int_equal(get(r, "b", &a), NXC_MISS);
 }
 
