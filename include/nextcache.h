@@ -22,7 +22,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -30,7 +29,6 @@ extern "C" {
 #define NXC_VERSION_MAJOR 0
 #define NXC_VERSION_MINOR 1
 #define NXC_VERSION_PATCH 0
-
 #if defined(NXC_STATIC)
 #define NXC_EXTERN
 #else
@@ -60,9 +58,8 @@ typedef enum nxc_result {
 #undef NXC__X
 } nxc_result;
 
-/* Text of a result; static, never NULL. */
+/* Text of a result, and "major.minor.patch" of the library; static, never NULL. */
 NXC_EXTERN const char *nxc_strerror(int result);
-/* "major.minor.patch" of the library that is linked; static. */
 NXC_EXTERN const char *nxc_version(void);
 
 /* ---- opening ------------------------------------------------------------ */
@@ -72,7 +69,6 @@ NXC_EXTERN const char *nxc_version(void);
 
 typedef struct nxc_cache nxc_cache; /* a handle: thread-safe, opaque */
 typedef struct nxc_entry nxc_entry; /* immutable, reference-counted  */
-
 typedef struct nxc_slice {
   const void *data; /* may be NULL when size is 0; need not end in NUL */
   size_t size;
@@ -90,10 +86,8 @@ typedef struct nxc_options {
    * on any thread; not after nxc_close() returned. NULL: nobody is told. */
   void (*on_error)(void *arg, const char *message);
   void *on_error_arg;
-  /* Wall clock; NULL: CLOCK_REALTIME. The first handle of a directory sets it
-   * for all in this process: it and now_arg must outlive them. */
-  int64_t (*now_ms)(void *arg);
-  void *now_arg;
+  int64_t (*now_ms)(void *arg); /* wall clock; NULL: CLOCK_REALTIME. That of the  */
+  void *now_arg;                /* directory's first handle holds, and outlives all */
 } nxc_options;
 
 /* Defaults: no directory, 50 MB of memory, no item limit, 1 GB of disk. */
@@ -199,8 +193,8 @@ NXC_EXTERN void nxc_entry_unref(nxc_entry *entry); /* NULL is allowed */
 NXC_EXTERN void nxc_entry_read(const nxc_entry *entry, nxc_record *out);
 NXC_EXTERN nxc_slice nxc_entry_tag(const nxc_entry *entry, size_t index);
 NXC_EXTERN nxc_slice nxc_entry_part(const nxc_entry *entry, size_t index);
-/* The whole record, as it stands in memory, on disk and on a wire; and an
- * entry from such bytes, which are copied and checked (NXC_E_FORMAT). */
+/* The whole record, as it is everywhere, and an entry from such bytes, which are
+ * copied and checked (NXC_E_FORMAT). */
 NXC_EXTERN nxc_slice nxc_entry_bytes(const nxc_entry *entry);
 NXC_EXTERN int nxc_entry_parse(nxc_slice bytes, nxc_entry **out);
 
@@ -221,7 +215,6 @@ NXC_EXTERN int nxc_clear(nxc_cache *cache);
 /* ---- watching ----------------------------------------------------------- */
 
 #define NXC_CLASSES 16
-
 /* Counters of this directory over all processes, past ones included, unless
  * marked (here): this process alone. They never fall. */
 typedef struct nxc_stats {
