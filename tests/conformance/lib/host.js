@@ -71,4 +71,5 @@ process.on('message', async (message) => {
   process.send({ id: message.id, ...answer });
 });
 
+process.on('disconnect', () => process.exit());
 process.send({ ready: true });

@@ -16,10 +16,11 @@ class HostProcess {
   #lastId = 0;
   #constructed = new Set();
 
-  /** `app` is a fixture (vector.js), `env` what the process sees beside it. */
+  /** `app` is a fixture (vector.js), `env` what the process sees beside it;
+   * with NEXT_PHASE it becomes a worker of a build of its own. */
   static async start({ engine, app, env }) {
     const host = new HostProcess();
-    host.#child = fork(path.join(__dirname, 'host.js'), [], {
+    host.#child = fork(path.join(__dirname, env.NEXT_PHASE ? 'builder.js' : 'host.js'), [], {
       cwd: app.root,
       env: { ...ofTheTest(process.env), NODE_ENV: 'production', NEXT_RUNTIME: 'nodejs', CONFORMANCE_ENGINE: engine, ...env },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
