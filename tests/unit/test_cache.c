@@ -872,7 +872,7 @@ static void the_disk_is_bounded_and_keeps_the_newest(void **state) {
     if (i % 100 == 0) {
       nxc_stats stats = test_stats(r->cache);
       /* st_blocks counts a block of the file system's own map, too. */
-  assert_true(stats.disk_bytes <= stats.disk_limit_bytes + stats.disk_limit_bytes / 100);
+      assert_true(stats.disk_bytes <= stats.disk_limit_bytes + stats.disk_limit_bytes / 100);
     }
   }
   nxc_stats stats = test_stats(r->cache);
