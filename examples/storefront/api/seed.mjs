@@ -89,7 +89,7 @@ function detailOf({ random, name, noun }) {
   const maker = pick(MAKERS);
   const fill = (text) =>
     text.replace('{name}', name).replace('{noun}', noun.toLowerCase()).replace('{material}', material).replace('{maker}', maker);
-  const reviews = Array.from({ length: 20 }, () => {
+  const reviews = Array.from({ length: 16 }, () => {
     const stars = 3 + Math.floor(random() * 3);
     const sentences = [...several(PRAISE, stars - 1), ...(stars < 5 ? several(GRUMBLE, 5 - stars) : []), pick(VERDICTS)];
     const day = new Date(Date.UTC(2024, 0, 1) + Math.floor(random() * 680) * 86_400_000);

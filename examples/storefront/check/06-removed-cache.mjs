@@ -1,8 +1,7 @@
 // `rm -rf` of the cache directory while visitors come: no error, no old price,
 // and the cache fills again.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { runChild } from './lib/child.mjs';
 import { startLoad } from './lib/load.mjs';
 import { Visitor } from './lib/visitor.mjs';
 
@@ -34,8 +33,7 @@ export async function run(t) {
       // made must not come back to life.
       const raised = CHANGED.map((path) => [path, floor.get(path) + 100]);
       for (const [path, price] of raised) await admin.changeProduct(slugOf(path), { price });
-      const [code] = await once(spawn('rm', ['-rf', tree.cache], { stdio: 'ignore' }), 'exit');
-      assert.equal(code, 0, 'rm -rf');
+      assert.equal(await runChild('rm', ['-rf', tree.cache], { stdio: 'inherit' }), 0, 'rm -rf');
       await Promise.all(loads.map((load) => load.turnover()));
       raised.forEach(([path, price]) => floor.set(path, price));
       for (const path of CHANGED) {

@@ -11,6 +11,7 @@ import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BackOffice } from './lib/backoffice.mjs';
+import { endChildren } from './lib/child.mjs';
 import { shopFolder, Tree } from './lib/tree.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -84,6 +85,14 @@ async function buildTree(mode, backOffice) {
   await tree.build();
   console.log(`# ${mode}: built in ${Math.round((Date.now() - begin) / 1000)} s`);
   return tree;
+}
+
+// Whoever ends this process ends what it started.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    endChildren();
+    process.exit(130);
+  });
 }
 
 rmSync(work, { recursive: true, force: true });

@@ -1,12 +1,12 @@
 // The back office as the checks see it: the real API on a database of their
 // own, behind a door that counts what the shop asks for. The door keeps its
 // address for the whole run, because the address is part of every fetch's key.
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
+import { startChild } from './child.mjs';
 import { shopFolder } from './tree.mjs';
 
 export class BackOffice {
@@ -75,7 +75,7 @@ export class BackOffice {
   }
 
   async #start(database) {
-    this.process = spawn(process.execPath, [join(shopFolder, 'api/server.mjs')], {
+    this.process = startChild(process.execPath, [join(shopFolder, 'api/server.mjs')], {
       env: { ...process.env, PORT: '0', SHOP_DATABASE: database, SHOP_API_KEY: this.key },
       stdio: ['ignore', 'pipe', 'inherit'],
     });

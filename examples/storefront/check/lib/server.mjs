@@ -1,8 +1,8 @@
 // One `next start`.
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { startChild } from './child.mjs';
 import { shopFolder } from './tree.mjs';
 
 async function freePort() {
@@ -55,7 +55,7 @@ export class Server {
     server.url = `http://127.0.0.1:${port}`;
     server.key = variables.SHOP_API_KEY;
     server.startedAt = Date.now();
-    server.process = spawn(process.execPath,
+    server.process = startChild(process.execPath,
       [join(shopFolder, 'node_modules/next/dist/bin/next'), 'start', '-H', '127.0.0.1', '-p', String(port)],
       { cwd: tree.folder, env: variables, stdio: ['ignore', 'pipe', 'pipe'], uid, gid });
     server.ended = once(server.process, 'exit');

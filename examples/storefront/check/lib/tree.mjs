@@ -1,11 +1,10 @@
 // A tree is a copy of the shop in a folder of its own, with its own build and
 // its own cache directory. Trees lie inside the shop's folder, because
 // Turbopack must see them and the package `nextcache` below one root.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { runChild } from './child.mjs';
 import { Server } from './server.mjs';
 
 export const shopFolder = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -62,10 +61,9 @@ export class Tree {
   async build(environment = {}) {
     const log = join(this.folder, 'build.log');
     const output = openSync(log, 'w');
-    const child = spawn(process.execPath, [join(shopFolder, 'node_modules/next/dist/bin/next'), 'build'], {
+    const code = await runChild(process.execPath, [join(shopFolder, 'node_modules/next/dist/bin/next'), 'build'], {
       cwd: this.folder, env: this.variables(environment), stdio: ['ignore', output, output],
     });
-    const [code] = await once(child, 'exit');
     if (code !== 0) throw new Error(`next build failed:\n${readFileSync(log, 'utf8').slice(-4000)}`);
     return readFileSync(log, 'utf8');
   }
@@ -77,8 +75,7 @@ export class Tree {
     mkdirSync(folder, { recursive: true });
     const names = (sources ? [...new Set([...SOURCES, ...RUNTIME])] : RUNTIME).filter((name) => existsSync(join(this.folder, name)));
     // `cp` itself, because it is what people use.
-    const child = spawn('cp', [keepTimes ? '-a' : '-r', ...names, folder], { cwd: this.folder, stdio: 'inherit' });
-    const [code] = await once(child, 'exit');
+    const code = await runChild('cp', [keepTimes ? '-a' : '-r', ...names, folder], { cwd: this.folder, stdio: 'inherit' });
     if (code !== 0) throw new Error(`cp of ${this.folder} failed`);
     if (!sources) rmSync(join(folder, '.next/cache'), { recursive: true, force: true });
     symlinkSync(join(shopFolder, 'node_modules'), join(folder, 'node_modules'));

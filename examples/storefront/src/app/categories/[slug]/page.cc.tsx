@@ -3,6 +3,10 @@ import { notFound } from 'next/navigation';
 import { CategoryView } from '@/components/category-view';
 import { getCategories, getCategory, LIST_TAGS } from '@/lib/catalogue';
 
+// A page that nobody has asked for yet is waited for, so that it is found or
+// not found by its status.
+export const instant = false;
+
 export async function generateStaticParams() {
   return (await getCategories()).map(({ slug }) => ({ slug }));
 }

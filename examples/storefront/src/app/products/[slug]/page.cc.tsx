@@ -8,6 +8,10 @@ import { getFeatured, getProduct, productTags } from '@/lib/catalogue';
 
 type Props = { params: Promise<{ slug: string }> };
 
+// A page that nobody has asked for yet is waited for, so that it is found or
+// not found by its status.
+export const instant = false;
+
 /** The featured products are made by the build, the others when asked for. */
 export async function generateStaticParams() {
   return (await getFeatured()).map(({ slug }) => ({ slug }));

@@ -3,6 +3,10 @@ import { notFound } from 'next/navigation';
 import { SkuView } from '@/components/sku-view';
 import { getFeatured, getProduct, getSku, productTags } from '@/lib/catalogue';
 
+// A page that nobody has asked for yet is waited for, so that it is found or
+// not found by its status.
+export const instant = false;
+
 /** One is made by the build, as Next.js needs an example of the route; there
  *  are thousands of them. */
 export async function generateStaticParams() {
