@@ -17,8 +17,6 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { isMainThread } = require('node:worker_threads');
 const { wallNow } = require('./clock');
-const { isBuilding } = require('./config');
-const { shared, sharedIfAny } = require('./shared');
 const { warnOnce } = require('./log');
 
 const NAME = 'nextcache-build.json';
@@ -71,7 +69,7 @@ function currentBuild() {
   return { id, startedMs: start.startedMs };
 }
 
-/** Records the start of the build that this process works for. */
+/** Records the start of the build that this process works for, and returns it. */
 function recordBuildStart(serverDistDir) {
   const build = currentBuild();
   if (readBuildRecord(serverDistDir)?.id !== build.id) {
@@ -84,23 +82,4 @@ function recordBuildStart(serverDistDir) {
   return build;
 }
 
-/**
- * Tells which build this process works for, or serves. Called with every
- * handler instance; all but the first call for a directory cost a look-up.
- */
-function noteBuild(serverDistDir) {
-  const builds = shared('builds', () => new Map());
-  if (!serverDistDir || builds.has(serverDistDir)) return;
-  const build = isBuilding() ? recordBuildStart(serverDistDir) : readBuildRecord(serverDistDir);
-  builds.set(serverDistDir, build?.id ?? '');
-}
-
-/**
- * The id of the build that this process works for or serves; '' while that is
- * not known, or was not recorded.
- */
-function buildIdentity() {
-  return sharedIfAny('builds')?.values().next().value ?? '';
-}
-
-module.exports = { buildIdentity, noteBuild, readBuildRecord };
+module.exports = { readBuildRecord, recordBuildStart };

@@ -20,9 +20,8 @@ const { createNextCache } = require('./next');
 const { headerTags, normalizeTags } = require('./tags');
 const { isBuilding } = require('./config');
 const { nextNow, toNext, wallNow } = require('./clock');
-const { pageNamespace } = require('./namespace');
+const { noteBuild, pageNamespace } = require('./namespace');
 const { readBuildOutput } = require('./build-output');
-const { noteBuild } = require('./build-record');
 const { resumeTags, withoutResumeData } = require('./resume-data');
 const { lastModifiedOfFresh, revalidateTags } = require('./revalidation');
 const { shared } = require('./shared');
@@ -98,13 +97,14 @@ class CacheHandler {
     return this;
   }
 
-  constructor(context = {}) {
+  constructor(options) {
+    const context = options ?? {};
     const engine = theEngine();
     engine.setNextMemory(context.maxMemoryCacheSize);
     // A constructor that returns an object stands back for it.
     if (!engine.available) return createNextCache(context);
-    this.serverDistDir = context.serverDistDir;
-    this.revalidatedTags = context.revalidatedTags ?? [];
+    this.serverDistDir = typeof context.serverDistDir === 'string' ? context.serverDistDir : undefined;
+    this.revalidatedTags = Array.isArray(context.revalidatedTags) ? context.revalidatedTags : [];
     this.birth = engine.birth();
     this.began = nextNow();
     this.pending = new PendingBirths();

@@ -7,9 +7,10 @@
 const crypto = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
-const { readBuildRecord } = require('./build-record');
+const { isBuilding } = require('./config');
+const { readBuildRecord, recordBuildStart } = require('./build-record');
 const { nextVersion } = require('./next');
-const { shared } = require('./shared');
+const { shared, sharedIfAny } = require('./shared');
 
 // Raise it when the codec, or what an entry holds, changes its meaning.
 const VALUE_FAMILY = '1';
@@ -57,4 +58,21 @@ function pageNamespace(serverDistDir) {
   return namespace;
 }
 
-module.exports = { pageNamespace };
+/**
+ * Tells which build this process works for, or serves. Called with every
+ * handler instance; all but the first call for a directory cost a look-up.
+ */
+function noteBuild(serverDistDir) {
+  const builds = shared('builds', () => new Map());
+  if (!serverDistDir || builds.has(serverDistDir)) return;
+  const record = isBuilding() ? recordBuildStart(serverDistDir) : readBuildRecord(serverDistDir);
+  builds.set(serverDistDir, record?.id ?? pageNamespace(serverDistDir) ?? '');
+}
+
+/**
+ * The name of that build for what is not a page, the same while it is under
+ * way and when it is served; '' before any instance has told.
+ */
+const buildName = () => sharedIfAny('builds')?.values().next().value ?? '';
+
+module.exports = { buildName, noteBuild, pageNamespace };

@@ -10,7 +10,7 @@
 const { BORN_DEAD, OK, STALE, theEngine } = require('./engine');
 const { addDeadResult } = require('./dead-results');
 const { BirthLog } = require('./births');
-const { buildIdentity } = require('./build-record');
+const { buildName } = require('./namespace');
 const { CLASSES } = require('./classes');
 const { decode } = require('./codec');
 const { debug, warnOnce } = require('./log');
@@ -27,7 +27,7 @@ const OLDEST_BIRTH = 1;
  * Results are of one build: what they contain may name its chunks. Next's key
  * has the BUILD_ID, but not every BUILD_ID is of one build only.
  */
-const storageKey = (key) => `u:${buildIdentity()}:${key}`;
+const storageKey = (key) => `u:${buildName()}:${key}`;
 
 const birthLog = () => shared('births', () => new BirthLog());
 const pendingSets = () => shared('use-cache.sets', () => new Map());
