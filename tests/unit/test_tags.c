@@ -23,7 +23,7 @@ static nxc__life born_now(const nxc__index *index) {
   return (nxc__life){nxc__epoch_load(index), NOW, NXC_NEVER, NXC_NEVER};
 }
 
-static nxc__fate fate_of(const nxc__index *index, const char *tag, const nxc__life *life) {
+static nxc__fate fate_of(nxc__index *index, const char *tag, const nxc__life *life) {
   nxc__fate fate;
   nxc__fate_init(&fate);
   nxc__tags_judge(index, slice(tag), life, &fate, 0);
@@ -31,7 +31,7 @@ static nxc__fate fate_of(const nxc__index *index, const char *tag, const nxc__li
   return fate;
 }
 
-static nxc__fate untagged_fate_of(const nxc__index *index, const nxc__life *life) {
+static nxc__fate untagged_fate_of(nxc__index *index, const nxc__life *life) {
   nxc__fate fate;
   nxc__fate_init(&fate);
   nxc__tags_judge_floor(index, life, false, &fate);
