@@ -28,20 +28,22 @@ const isPagesRouter = (value) => value === null || value.kind === 'REDIRECT' || 
 class Values {
   #insts = 0;
 
-  constructor(vector, { folder, clockLibrary, env }) {
+  constructor(vector, { folder, clockLibrary }) {
     this.vector = vector;
     this.folder = path.join(folder, `values-${vector.name}`);
     fs.mkdirSync(this.folder, { recursive: true });
     this.app = vector.makeApp(path.join(this.folder, 'app'));
     this.clock = new Clock(clockLibrary, path.join(this.folder, 'clock'), vector.rows[0].t);
-    this.env = env;
     const construct = vector.rows.find((row) => row.op === 'construct' && row.phase === 'start');
     this.options = { ...construct.args[0], serverDistDir: path.join(this.app.dist, 'server') };
   }
 
-  start() {
-    const env = { ...this.clock.env, NEXT_CACHE_DIR: path.join(this.folder, 'cache'), ...this.env };
-    return HostProcess.start({ engine: 'nextcache', app: this.app, env });
+  /** A server in its first request, whichever interface that asks first. */
+  async start() {
+    const env = { ...this.clock.env, NEXT_CACHE_DIR: path.join(this.folder, 'cache') };
+    const host = await HostProcess.start({ engine: 'nextcache', app: this.app, env });
+    await this.#instance(host);
+    return host;
   }
 
   /** Calls back with (stage, differences) for each value in each stage. */
