@@ -206,6 +206,34 @@ static void what_a_newcomer_did_not_see_die_is_told_it(void **state) {
   peer_end(&newcomer);
 }
 
+/* Two stores that never knew of each other may have reached the same epoch: then a
+ * birth in the one that died must not pass for a birth in the other. */
+static void a_birth_of_a_dead_store_is_not_believed_by_a_strange_one(void **state) {
+  rig *r = *state;
+  char path[4200];
+  nxc__index *strange;
+  uint64_t birth = nxc_birth(r->cache);
+  test_clock_advance(-60000); /* the newcomer's epoch is below ours */
+  peer newcomer = peer_start();
+  test_remove_tree(r->dir);
+  assert_int_equal(ask(&newcomer, 'o', r->dir, "", "").result, NXC_OK);
+  (void)snprintf(path, sizeof path, "%s/v1", r->dir);
+  int fd = open(path, O_RDONLY | O_DIRECTORY);
+  assert_int_equal(nxc__index_open(fd, &strange), NXC_OK);
+  close(fd);
+  assert_true(nxc__epoch_load(strange) < birth);
+  atomic_store(&strange->header->epoch, birth + 1); /* as its own history may have it */
+  atomic_store(&strange->header->origin, birth);
+  atomic_store(&strange->header->floor, birth);
+  nxc_slice part = slice("old");
+  nxc_record record = test_record(slice("key"), &part);
+  record.birth = birth;
+  assert_int_equal(nxc_put(r->cache, &record), NXC_BORN_DEAD);
+  assert_string_equal(here(r, "key"), "");
+  nxc__index_close(strange);
+  peer_end(&newcomer);
+}
+
 /* ---- two puts of one key ---------------------------------------------------------------- */
 
 /* The first is too large for the disk and is finished last: the order of the
@@ -321,6 +349,7 @@ int main(void) {
       ON_RIG(a_clear_reaches_a_store_that_it_did_not_know),
       ON_RIG(a_judgement_obeys_marks_made_after_a_clear),
       ON_RIG(what_a_newcomer_did_not_see_die_is_told_it),
+      ON_RIG(a_birth_of_a_dead_store_is_not_believed_by_a_strange_one),
       ON_RIG(a_put_that_cannot_be_written_does_not_undo_a_later_one),
       ON_RIG(a_put_that_slept_a_round_does_not_undo_a_newer_one),
       ON_RIG(a_copy_of_a_newer_version_is_not_beaten_by_an_older_put),

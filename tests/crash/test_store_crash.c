@@ -53,8 +53,9 @@ typedef _Atomic uint64_t word;
 
 #define COUNTS(X)                                                                             \
   X(gets)                                                                                     \
-  X(hits) X(memory_hits) X(stale_hits) X(puts) X(superseded) X(born_dead) X(memory_only)      \
-      X(refused) X(removes) X(marks) X(clears) X(failed) X(told) X(kills) X(stops) X(wipes)   \
+  X(hits)                                                                                     \
+  X(memory_hits) X(stale_hits) X(puts) X(superseded) X(born_dead) X(memory_only) X(refused)   \
+      X(overtaken) X(removes) X(marks) X(clears) X(failed) X(told) X(kills) X(stops) X(wipes) \
           X(checked) X(readable) X(overwritten) X(invalidated) X(recycled) X(overrun) X(lost) \
               X(violations)
 
@@ -135,6 +136,12 @@ static void violation(const char *format, ...) {
   int n = vsnprintf(text, sizeof text - 1, format, arguments);
   va_end(arguments);
   if (n > 0) dprintf(STDERR_FILENO, "# VIOLATION [%d] %s\n", (int)getpid(), text);
+}
+
+/* An operation answered with an error, which nothing here is a reason for. */
+static void failure(const char *operation, int result) {
+  if (atomic_fetch_add(&all->n.failed, 1) >= 5) return;
+  dprintf(STDERR_FILENO, "# %s answered: %s\n", operation, nxc_strerror(result));
 }
 
 /* ---- values that describe themselves ----------------------------------------------- */
@@ -330,12 +337,14 @@ static void end_change(struct slot *slot, uint64_t key) {
 
 static void count_put(thread *t, int result, const label *l, uint64_t alone_after,
                       uint64_t bytes_before) {
-  raise_to(&all->keys[l->key].floor, result == NXC_E_IO ? 0 : l->start);
+  /* Whatever the result, the version before it is gone. */
+  raise_to(&all->keys[l->key].floor, l->start);
   if (result == NXC_SUPERSEDED) atomic_fetch_add(&all->n.superseded, 1);
   if (result == NXC_BORN_DEAD) atomic_fetch_add(&all->n.born_dead, 1);
   if (result == NXC_MEMORY_ONLY) atomic_fetch_add(&all->n.memory_only, 1);
   if (result == NXC_E_TOO_LARGE) atomic_fetch_add(&all->n.refused, 1);
-  if (result < 0 && result != NXC_E_TOO_LARGE) atomic_fetch_add(&all->n.failed, 1);
+  if (result == NXC_E_IO) atomic_fetch_add(&all->n.overtaken, 1); /* stopped for a round */
+  if (result < 0 && result != NXC_E_TOO_LARGE && result != NXC_E_IO) failure("put", result);
   if (result != NXC_OK) return;
   atomic_fetch_add(&all->n.puts, 1);
   atomic_store(&t->slot->returned, 0);
@@ -402,7 +411,7 @@ static void remove_key(thread *t, uint64_t key) {
   if (result == NXC_OK)
     raise_to(&all->keys[key].floor, start);
   else
-    atomic_fetch_add(&all->n.failed, 1);
+    failure("remove", result);
   end_change(t->slot, key);
 }
 
@@ -421,7 +430,7 @@ static void mark(thread *t) {
   if (result == NXC_OK)
     raise_to(stale ? &all->tags[chosen].stale : &all->tags[chosen].dead, start);
   else
-    atomic_fetch_add(&all->n.failed, 1);
+    failure("mark", result);
 }
 
 static void clear(thread *t) {
@@ -431,7 +440,7 @@ static void clear(thread *t) {
   if (result == NXC_OK)
     raise_to(&all->wiped, start);
   else
-    atomic_fetch_add(&all->n.failed, 1);
+    failure("clear", result);
 }
 
 static void step(thread *t) {
@@ -757,12 +766,14 @@ static int report(void) {
          "(%llu from memory, %llu stale)\n",
          kills, stops, wipes, clears, gets, hit_share, memory_hits, stale_hits);
   printf("# %llu puts, %llu superseded, %llu born dead, %llu in memory only, %llu refused, "
-         "%llu removes, %llu marks, %llu failed, %llu messages\n",
-         puts, superseded, born_dead, memory_only, refused, removes, marks, failed, told);
+         "%llu overtaken, %llu removes, %llu marks, %llu failed, %llu messages\n",
+         puts, superseded, born_dead, memory_only, refused, overtaken, removes, marks, failed,
+         told);
   printf("# put, then killed: %llu checked, %llu readable, %llu overwritten, %llu invalidated, "
          "%llu recycled, %llu overrun, %llu lost (%.2f %% survive)\n",
          checked, readable, overwritten, invalidated, recycled, overrun, lost, survival);
   bool enough = kills >= set.kills && hit_share >= 15 && memory_hits > 0 && memory_hits < hits;
+  enough = enough && overtaken * 100 < puts;
   bool survived = set.wipe || set.clear || survival >= 99.9;
   bool good = violations == 0 && failed == 0 && told == 0 && enough && survived;
   printf("%s - store_crash%s%s%s in %s, seed %llu: %llu kills, %llu gets, %llu violations\n",
