@@ -67,19 +67,14 @@ int clock_gettime(clockid_t clock, struct timespec *out) {
   start();
   int64_t ns;
   switch (told ? clock : -1) {
-    case CLOCK_REALTIME:
-    case CLOCK_REALTIME_COARSE:
-    case CLOCK_TAI:
-      ns = wall_ns();
-      break;
-    case CLOCK_MONOTONIC:
-    case CLOCK_MONOTONIC_RAW:
-    case CLOCK_MONOTONIC_COARSE:
-    case CLOCK_BOOTTIME:
-      ns = monotonic_at_start_ns + (wall_ns() - wall_at_start_ns);
-      break;
-    default:
-      return real_clock_gettime(clock, out);
+  case CLOCK_REALTIME:
+  case CLOCK_REALTIME_COARSE:
+  case CLOCK_TAI: ns = wall_ns(); break;
+  case CLOCK_MONOTONIC:
+  case CLOCK_MONOTONIC_RAW:
+  case CLOCK_MONOTONIC_COARSE:
+  case CLOCK_BOOTTIME: ns = monotonic_at_start_ns + (wall_ns() - wall_at_start_ns); break;
+  default: return real_clock_gettime(clock, out);
   }
   out->tv_sec = ns / NS_PER_S;
   out->tv_nsec = ns % NS_PER_S;

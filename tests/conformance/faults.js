@@ -8,7 +8,7 @@ const path = require('node:path');
 const { spawn } = require('node:child_process');
 const { Clock } = require('./lib/clock.js');
 
-const TIMEOUT_MS = 30000;
+const TIMEOUT_MS = 120000;
 
 /** The groups of checks, and what their process is told beside the usual. */
 const GROUPS = {

@@ -179,7 +179,8 @@ const CHECKS = {
     await site.build();
     const one = await site.start();
     await site.get(one);
-    const entry = { value: { $t: 'stream', chunks: [{ $t: 'Uint8Array', b64: 'AAEC' }] }, tags: [], stale: 300, timestamp: site.clock.now(), expire: 3600, revalidate: 900 };
+    const value = { $t: 'stream', chunks: [{ $t: 'Uint8Array', b64: 'AAEC' }] };
+    const entry = { value, tags: [], stale: 300, timestamp: site.clock.now(), expire: 3600, revalidate: 900 };
     const done = one.ask('beginSet', { cls: 'plural:default', key: ENTRY_KEY });
     await one.ask('settle', { key: ENTRY_KEY, entry });
     await done;
