@@ -15,7 +15,13 @@ const CATEGORIES = [
 const LINES = ['Alder', 'Birk', 'Dune', 'Ebba', 'Fjord', 'Holm', 'Juniper', 'Marsh'];
 const FINISHES = ['Natural', 'Smoked', 'Chalk', 'Ink'];
 const SIZES = ['Standard', 'Large'];
-const MATERIALS = ['oiled oak', 'ash from managed forests', 'recycled steel', 'stonewashed linen', 'hand-thrown stoneware', 'blackened iron', 'undyed wool', 'solid brass'];
+const WOOD = ['oiled oak', 'ash from managed forests', 'smoked beech', 'solid walnut'];
+const METAL = ['blackened iron', 'solid brass', 'recycled steel', 'spun copper'];
+const CLOTH = ['stonewashed linen', 'undyed wool', 'organic cotton', 'a blend of wool and hemp'];
+const CLAY = ['hand-thrown stoneware', 'speckled earthenware', 'bone china', 'salt-glazed clay'];
+const MATERIALS = {
+  chairs: WOOD, tables: WOOD, storage: WOOD, lamps: METAL, kitchen: METAL, garden: [...METAL, ...CLAY], textiles: CLOTH, tableware: CLAY,
+};
 const MAKERS = ['a family workshop near Gothenburg', 'a co-operative of eleven makers in Porto', 'a mill that has worked since 1884', 'two sisters in the Black Forest', 'a foundry on the Danish coast', 'a studio in the hills above Florence'];
 
 const OPENINGS = [
@@ -79,17 +85,17 @@ function generator(state) {
   };
 }
 
-function detailOf({ random, name, noun }) {
+function detailOf({ random, category, name, noun }) {
   const pick = (list) => list[Math.floor(random() * list.length)];
   const several = (list, count) => {
     const rest = [...list];
     return Array.from({ length: count }, () => rest.splice(Math.floor(random() * rest.length), 1)[0]);
   };
-  const material = pick(MATERIALS);
+  const material = pick(MATERIALS[category]);
   const maker = pick(MAKERS);
   const fill = (text) =>
     text.replace('{name}', name).replace('{noun}', noun.toLowerCase()).replace('{material}', material).replace('{maker}', maker);
-  const reviews = Array.from({ length: 16 }, () => {
+  const reviews = Array.from({ length: 19 }, () => {
     const stars = 3 + Math.floor(random() * 3);
     const sentences = [...several(PRAISE, stars - 1), ...(stars < 5 ? several(GRUMBLE, 5 - stars) : []), pick(VERDICTS)];
     const day = new Date(Date.UTC(2024, 0, 1) + Math.floor(random() * 680) * 86_400_000);
@@ -125,8 +131,8 @@ function seedProducts(db) {
         const name = `${line} ${noun}`;
         const slug = name.toLowerCase().replace(/[^a-z]+/g, '-');
         const price = Math.round((base * (0.6 + random() * 1.2)) / 100) * 100 - 10;
-        const detail = detailOf({ random, name, noun });
-        const tagline = `${title.replace(/s$/, '')} in ${detail.specs[0][1]}, made by ${detail.specs[1][1]}`;
+        const detail = detailOf({ random, category, name, noun });
+        const tagline = `${noun} in ${detail.specs[0][1]}, by ${detail.specs[1][1]}`;
         // The last line of each category's last noun has been discontinued.
         const replacedBy = noun === nouns[4] && line === 'Marsh' ? slug.replace('marsh', 'alder') : null;
         insertProduct.run([slug, category, name, tagline, price, 5 + Math.floor(random() * 60), number % 10 === 1 ? 1 : 0, replacedBy, JSON.stringify(detail)]);

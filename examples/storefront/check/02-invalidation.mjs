@@ -81,10 +81,10 @@ export async function run(t) {
     const worker = await tree.start({ SHOP_DEBUG_CACHE: '1', SHOP_SYNC_SECONDS: '0.2' });
     const { stock } = await t.backOffice.product('fjord-rug');
     assert.equal((await server.get('/products/fjord-rug')).number('stock'), stock);
-    await until('the first question', 5, () => t.backOffice.asked('/changes') > 0);
+    await until('the first question', 20, () => t.backOffice.asked('/changes') > 0);
     await t.backOffice.call('PATCH', '/products/fjord-rug', { stock: stock + 9 });
     const line = 'product:fjord-rug, product-lists invalidated (outside any request)';
-    await until('the mark', 5, () => worker.log.includes(line));
+    await until('the mark', 20, () => worker.log.includes(line));
     for (const each of [worker, server]) assert.equal((await each.get('/products/fjord-rug')).number('stock'), stock + 9);
     await worker.stop();
   });

@@ -67,7 +67,7 @@ export class Server {
   }
 
   async #ready() {
-    const deadline = Date.now() + 30_000;
+    const deadline = Date.now() + 60_000;
     while (!this.log.includes('Ready in')) {
       if (this.process.exitCode !== null || Date.now() > deadline) {
         this.kill();
@@ -78,7 +78,7 @@ export class Server {
   }
 
   async fetch(path, options = {}) {
-    const response = await fetch(this.url + path, { redirect: 'manual', signal: AbortSignal.timeout(30_000), ...options });
+    const response = await fetch(this.url + path, { redirect: 'manual', signal: AbortSignal.timeout(60_000), ...options });
     return new Page(response, Buffer.from(await response.arrayBuffer()));
   }
 

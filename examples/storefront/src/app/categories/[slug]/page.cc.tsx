@@ -3,8 +3,9 @@ import { notFound } from 'next/navigation';
 import { CategoryView } from '@/components/category-view';
 import { getCategories, getCategory, LIST_TAGS } from '@/lib/catalogue';
 
-// A page that nobody has asked for yet is waited for, so that it is found or
-// not found by its status.
+// The page waits for its parameters, outside of any Suspense. The build makes a
+// shell of such a route all the same; at run time, when the shell was removed
+// with the cache directory, Next.js does so only where this line allows it.
 export const instant = false;
 
 export async function generateStaticParams() {

@@ -8,8 +8,9 @@ import { getFeatured, getProduct, productTags } from '@/lib/catalogue';
 
 type Props = { params: Promise<{ slug: string }> };
 
-// A page that nobody has asked for yet is waited for, so that it is found or
-// not found by its status.
+// The page waits for its parameters, outside of any Suspense. The build makes a
+// shell of such a route all the same; at run time, when the shell was removed
+// with the cache directory, Next.js does so only where this line allows it.
 export const instant = false;
 
 /** The featured products are made by the build, the others when asked for. */
