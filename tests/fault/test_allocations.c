@@ -20,6 +20,7 @@ static void run_action(void **state) {
 
 int main(void) {
   struct CMUnitTest tests[64];
+  world_in_memory();
   json_set_alloc_funcs(allocate, free);
   for (size_t i = 0; i < world_action_count; i++) {
     tests[i] = (struct CMUnitTest){world_actions[i].name, run_action, NULL, NULL,

@@ -17,6 +17,7 @@ typedef struct world {
   nxc_cache *cache; /* NULL: closed */
   nxc_options options;
   bool old_allowed[WORLD_KEYS], new_allowed[WORLD_KEYS];
+  bool new_expected[WORLD_KEYS]; /* its put said OK: a miss is a loss */
 } world;
 
 typedef struct action {
@@ -28,6 +29,10 @@ typedef struct action {
 
 extern const action world_actions[];
 extern const size_t world_action_count;
+
+/* Directories are made in memory where the environment names no other place: what is
+ * tried here waits for disks else. To be called first. */
+void world_in_memory(void);
 
 /* What every put of a key holds: told apart by `version`, 0 old and 1 new. */
 nxc_slice world_body(unsigned key, unsigned version);
