@@ -17,30 +17,34 @@ const arrangementsOf = ({ name }) => (name in NOT_YET ? ['one'] : ARRANGEMENTS);
 function planOf({ vectors, nextFolders }) {
   const plan = [];
   for (const vector of vectors) {
-    if (vector.isOracle && nextFolders[vector.major]) plan.push({ vector, engine: 'next', arrangement: 'one' });
+    const next = nextFolders[vector.major];
+    if (vector.isOracle && next) plan.push({ vector, engine: 'next', arrangement: 'one', next });
+    if (vector.isOracle && next && !(vector.name in NOT_YET)) plan.push({ vector, engine: 'hand-over', arrangement: 'one', next });
     if (!vector.isOracle) plan.push({ vector, engine: 'reference', arrangement: 'whole' });
     for (const arrangement of arrangementsOf(vector)) plan.push({ vector, engine: 'nextcache', arrangement });
   }
   return plan;
 }
 
+const nameOf = ({ engine, label }) => (engine === 'hand-over' ? `nextcache handing over to ${label}` : label);
+
 async function run(context) {
   const { report, judgement, engines, nextFolders } = context;
   if (!nextFolders[16]) report.note('Next 16.4.6 is not installed: its own cache is not replayed');
-  for (const { vector, engine, arrangement } of planOf(context)) {
+  for (const { vector, engine, arrangement, next } of planOf(context)) {
         const replay = new Replay({
       vector,
       engine,
       arrangement,
       folder: path.join(context.folder, `${vector.name}-${engine}-${arrangement}`),
       clockLibrary: context.clockLibrary,
-      env: engine === 'next' ? { CONFORMANCE_NEXT: nextFolders[vector.major] } : {},
+      next,
     });
     engines.add(replay.label);
     await replay.run();
     const unlisted = judgement.unlisted(replay.differences);
     const listed = replay.differences.length - unlisted.length;
-    const name = `replay ${vector.name} through ${replay.label}, ${arrangement}: ${replay.answers} answers, ${listed} listed differences`;
+    const name = `replay ${vector.name} through ${nameOf(replay)}, ${arrangement}: ${replay.answers} answers, ${listed} listed differences`;
     if (engine === 'nextcache') report.checkVector(vector.name, name, unlisted.map(describe));
     else report.check(name, unlisted.map(describe));
   }

@@ -29,16 +29,18 @@ class Replay {
   #history = new History();
   #request = { number: 0, path: '(start)' };
 
-  constructor({ vector, engine, arrangement, folder, clockLibrary, env }) {
-    Object.assign(this, { vector, engine, arrangement, folder, env });
+  /** `next` is the Next.js whose own cache answers: for the engine "next", and
+   * for "hand-over", which is ours, told to leave everything to it. */
+  constructor({ vector, engine, arrangement, folder, clockLibrary, next, env }) {
+    Object.assign(this, { vector, engine, arrangement, folder, next, env });
     fs.mkdirSync(folder, { recursive: true });
-    this.app = vector.makeApp(path.join(folder, 'app'));
+    this.app = vector.makeApp(path.join(folder, 'app'), next);
     this.clock = new Clock(clockLibrary, path.join(folder, 'clock'), vector.rows[0].t);
   }
 
   /** The engine as differences.js calls it. */
   get label() {
-    return this.engine === 'next' ? `next ${this.vector.major}` : this.engine;
+    return this.next ? `next ${this.vector.major}` : this.engine;
   }
 
   async run() {
@@ -92,12 +94,14 @@ class Replay {
   async #host(row) {
     const slot = this.#slot(row);
     this.#hosts[slot] ??= await HostProcess.start({
-      engine: this.engine,
+      engine: this.engine === 'hand-over' ? 'nextcache' : this.engine,
       app: this.app,
       env: {
         ...this.clock.env,
         NEXT_CACHE_DIR: path.join(this.folder, 'cache'),
         ...(row.phase === 'build' && this.arrangement !== 'whole' ? { NEXT_PHASE: 'phase-production-build' } : {}),
+        ...(this.next ? { CONFORMANCE_NEXT: this.next } : {}),
+        ...(this.engine === 'hand-over' ? { NEXT_CACHE_ENGINE: 'next' } : {}),
         ...this.env,
       },
     });

@@ -28,12 +28,13 @@ class Vector {
   }
 
   /** The app as `next build` left it, in `root`. Vectors that were recorded
-   * with an empty store get no build output: there every page is a miss. */
-  makeApp(root) {
+   * with an empty store get no build output: there every page is a miss.
+   * `next` is the folder of a Next.js to be installed in it. */
+  makeApp(root, next) {
     const dist = path.join(root, '.next');
     fs.mkdirSync(dist, { recursive: true });
     fs.writeFileSync(path.join(root, 'package.json'), '{"private":true}');
-    pretendNextIsInstalled(root, VERSIONS[this.major]);
+    installNext(root, next, VERSIONS[this.major]);
     const only = this.isOracle ? [] : ['./BUILD_ID'];
     execFileSync('tar', ['-xzf', path.join(HERE, 'buildout', `${this.layout}.tar.gz`), '-C', dist, ...only]);
     fs.mkdirSync(path.join(dist, 'server'), { recursive: true });
@@ -74,9 +75,12 @@ function setTimes(folder, ms) {
   }
 }
 
-function pretendNextIsInstalled(root, version) {
+/** Where there is none at hand, the app has what tells its version. */
+function installNext(root, next, version) {
   const folder = path.join(root, 'node_modules', 'next');
-  fs.mkdirSync(folder, { recursive: true });
+  fs.mkdirSync(path.dirname(folder));
+  if (next) return fs.symlinkSync(next, folder);
+  fs.mkdirSync(folder);
   fs.writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ name: 'next', version }));
 }
 
