@@ -83,7 +83,7 @@ typedef struct nxc_options {
                             NXC_ADOPT: for tools, as it is, 1 GB when new   */
   uint32_t tag_rows;     /* marked tags remembered exactly; 0: 65536        */
   /* Told of each cause of trouble at most once a minute, in one line of text,
-   * on any thread; not after nxc_close() returned. NULL: nobody is told. */
+   * on any thread; not after nxc_close() returned. It must not open or close. */
   void (*on_error)(void *arg, const char *message);
   void *on_error_arg;
   int64_t (*now_ms)(void *arg); /* wall clock; NULL: CLOCK_REALTIME. That of the  */

@@ -98,23 +98,16 @@ static bool all_sane(const nxc_slice *s, size_t n) {
 
 /* ---- time and trouble ------------------------------------------------------------- */
 
-static int64_t clock_ms(clockid_t clock) {
-  struct timespec t;
-  clock_gettime(clock, &t);
-  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static int64_t wall_ms(const nxc__engine *e) {
-  return e->options.now_ms ? e->options.now_ms(e->options.now_arg) : clock_ms(CLOCK_REALTIME);
-}
-
-static int64_t steady_ms(void) {
-  return clock_ms(CLOCK_MONOTONIC_COARSE);
+  struct timespec t;
+  if (e->options.now_ms) return e->options.now_ms(e->options.now_arg);
+  clock_gettime(CLOCK_REALTIME, &t);
+  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 /* Whether the moment has come, for one of all that ask. */
 static bool is_due(atomic_llong *at_ms, int64_t every_ms) {
-  int64_t now = steady_ms();
+  int64_t now = nxc__steady_ms();
   long long at = atomic_load_explicit(at_ms, memory_order_relaxed);
   return now >= at && atomic_compare_exchange_strong(at_ms, &at, now + every_ms);
 }
@@ -172,7 +165,7 @@ static int open_store(nxc__engine *e, const nxc__store *died, nxc__trouble *trou
 
   if (e->dir) rc = nxc__store_open(&place, now, died, &s, trouble);
   if (rc == NXC_MEMORY_ONLY) {
-    if (e->dir) atomic_store(&e->retry_at_ms, steady_ms() + RETRY_MS);
+    if (e->dir) atomic_store(&e->retry_at_ms, nxc__steady_ms() + RETRY_MS);
     if (e->store && !e->store->disk) return NXC_OK; /* what stands in goes on */
     rc = nxc__store_anonymous(e->options.tag_rows, now, died ? now : 0, &s);
   }
@@ -200,6 +193,15 @@ static bool refresh(nxc__engine *e) {
   uv_mutex_unlock(&e->reopen_lock);
   complain_of_directory(e, &trouble);
   return fine;
+}
+
+/* What a get does of it: at most every 100 ms. The time is noted afterwards, so that a
+ * thread that is stopped in between keeps nobody from looking. */
+static void look_sometimes(nxc__engine *e) {
+  int64_t now = nxc__steady_ms();
+  if (now < atomic_load_explicit(&e->check_at_ms, memory_order_relaxed)) return;
+  refresh(e);
+  atomic_store_explicit(&e->check_at_ms, now + CHECK_MS, memory_order_relaxed);
 }
 
 /* Locks the engine with a store in use that is not dead, and loads its epoch: true;
@@ -428,7 +430,7 @@ int nxc_judge(nxc_cache *cache, const nxc_record *record, const nxc_slice *soft_
     return NXC_E_INVALID;
   }
   nxc__engine *e = cache->engine;
-  if (is_due(&e->check_at_ms, CHECK_MS)) refresh(e);
+  look_sometimes(e);
   *found = (nxc_found){.why = NXC_WHY_ERROR, .dead_at_ms = NXC_NEVER};
   uint64_t epoch;
   if (!lock_alive(e, &epoch)) return NXC_MISS;
@@ -544,7 +546,7 @@ int nxc__get(nxc_cache *cache, const nxc_query *q, bool nowait, nxc_found *found
 
   nxc__engine *e = cache->engine;
   *found = (nxc_found){.dead_at_ms = NXC_NEVER};
-  if (is_due(&e->check_at_ms, CHECK_MS)) refresh(e);
+  look_sometimes(e);
   int64_t now = wall_ms(e);
   uint64_t epoch;
   if (!lock_alive(e, &epoch)) {

@@ -422,6 +422,12 @@ int nxc__index_flush(nxc__index *x) {
 
 /* ---- words --------------------------------------------------------------------- */
 
+int64_t nxc__steady_ms(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 bool nxc__word_raise(nxc__word *word, uint64_t value) {
   uint64_t seen = atomic_load(word);
   while (seen < value) {

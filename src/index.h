@@ -154,6 +154,9 @@ static inline uint64_t nxc__epoch_load(const nxc__index *x) {
   return atomic_load(&x->header->epoch);
 }
 
+/* Milliseconds that no step of the wall clock moves, to a few. */
+int64_t nxc__steady_ms(void);
+
 /* Raises a word; returns whether it moved. */
 bool nxc__word_raise(nxc__word *word, uint64_t value);
 

@@ -37,7 +37,7 @@
 #define INLINE_LIMIT (1u << 20) /* a larger one is not copied on an event loop */
 #define TRIES 64                /* of a loop that other processes can upset */
 #define CEILING_ROUNDS 64
-#define REFUSALS 1000 /* puts that a full disk refuses before it is asked again */
+#define FULL_DISK_MS 1000 /* between two rounds that look for room on a full disk */
 
 #define SEQ_BITS 28
 #define UNIT_BITS 18
@@ -87,7 +87,7 @@ int nxc__ring_open(int dir, nxc__index *index, nxc__ring *ring) {
   ring->index = index;
   ring->fd = fd;
   atomic_init(&ring->no_nowait, false);
-  atomic_init(&ring->no_room, 0);
+  atomic_init(&ring->no_room_until_ms, 0);
   return NXC_OK;
 }
 
@@ -190,17 +190,13 @@ static uint64_t try_to_reserve(nxc__ring *r, uint64_t units, bool needs_space, b
   return 0;
 }
 
-/* On a full disk a whole round of segments was tried in vain: not for every put. */
+/* On a full disk a whole round of segments is tried in vain: not for every put. */
 static uint64_t reserve_units(nxc__ring *r, uint64_t units, bool needs_space, bool stay,
                               bool *half_way) {
   if (!needs_space) return try_to_reserve(r, units, false, stay, half_way);
-  unsigned refuse = atomic_load_explicit(&r->no_room, memory_order_relaxed);
-  if (refuse) {
-    atomic_compare_exchange_strong(&r->no_room, &refuse, refuse - 1);
-    return 0;
-  }
+  if (nxc__steady_ms() < atomic_load_explicit(&r->no_room_until_ms, memory_order_relaxed)) return 0;
   uint64_t position = try_to_reserve(r, units, true, stay, half_way);
-  if (!position && !stay) atomic_store(&r->no_room, REFUSALS);
+  if (!position && !stay) atomic_store(&r->no_room_until_ms, nxc__steady_ms() + FULL_DISK_MS);
   return position;
 }
 
@@ -338,6 +334,11 @@ static int publish(nxc__ring *r, nxc__hash hash, uint64_t word, nxc__token *toke
     if (winner.slot && winner.slot != target.slot && beats(winner.word, word)) {
       return NXC_SUPERSEDED;
     }
+    /* Stopped until the ring had gone round: newer versions may have come and gone. */
+    if (!is_alive(r, word)) {
+      clear_word(target.slot, word);
+      return NXC_SUPERSEDED;
+    }
     return NXC_OK;
   }
   return NXC_E_IO;
@@ -433,11 +434,12 @@ int nxc__ring_commit(nxc__ring *r, const nxc__write *w, nxc__token *token) {
   if (!w->entry) return bury(r, w, token);
   int rc = write_record(r, w);
   if (rc != NXC_OK) nxc__count(r->index, NXC__C_DISK_ERRORS, 1);
-  /* When the ring went round while we wrote, what we wrote may be anything. */
-  if (rc != NXC_OK || !is_alive(r, w->word)) {
+  if (rc != NXC_OK) {
     rc = bury(r, w, token);
     return rc == NXC_OK ? NXC_MEMORY_ONLY : rc == NXC_MISS ? NXC_E_IO : rc;
   }
+  /* The ring went round while we wrote: what we wrote may be anything. */
+  if (!is_alive(r, w->word)) return bury(r, w, token) == NXC_E_IO ? NXC_E_IO : NXC_SUPERSEDED;
   rc = publish(r, w->hash, w->word, token);
   if (rc == NXC_OK) note_size(r, token->slot, w->entry);
   return rc;
@@ -551,6 +553,7 @@ int nxc__ring_get(nxc__ring *r, nxc__hash hash, nxc_slice key, bool nowait, nxc_
     }
     if (rc != NXC_OK) return rc;
     if (!nxc__record_has_key(*entry, key)) { /* another key with this fingerprint */
+      nxc__count(r->index, NXC__C_DISK_OVERFLOW, 1);
       nxc_entry_unref(*entry);
       *entry = NULL;
       return NXC_MISS;

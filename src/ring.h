@@ -13,8 +13,8 @@
 typedef struct nxc__ring {
   nxc__index *index;
   int fd;
-  atomic_bool no_nowait; /* the file system refuses RWF_NOWAIT */
-  atomic_uint no_room;   /* so many puts are refused before the disk is asked again */
+  atomic_bool no_nowait;         /* the file system refuses RWF_NOWAIT */
+  atomic_llong no_room_until_ms; /* the disk was full: not asked again before */
 } nxc__ring;
 
 /* Where a version of a key stands in the index, and the word that says so: as

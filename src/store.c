@@ -227,14 +227,14 @@ static int try_open(opening *o, nxc__store *s, nxc__trouble *t) {
  * of marks in the dead one is not in it. */
 static void believe_nothing_older(const opening *o, nxc__index *x) {
   nxc__header *h = x->header;
-  uint64_t epoch = nxc__epoch_load(x);
-  bool older = epoch <= o->epoch_above;
+  bool older = atomic_load(&h->origin) <= o->epoch_above;
 
-  if (older) { /* an earlier one came back: its entries may be what died */
-    epoch = o->epoch_above + NXC__BOOT_JUMP;
-    nxc__word_raise(&h->origin, epoch);
-    nxc__word_raise(&h->floor, epoch);
+  if (older) { /* births of the dead one could count here; the epoch goes first */
+    uint64_t epoch = nxc__epoch_load(x) & ~NXC__EPOCH_DEAD;
+    epoch = (epoch > o->epoch_above ? epoch : o->epoch_above) + NXC__BOOT_JUMP;
     nxc__word_raise(&h->epoch, epoch);
+    nxc__word_raise(&h->floor, epoch);
+    nxc__word_raise(&h->origin, epoch);
   }
   if (older || !atomic_load(&h->origin_wall_ms)) {
     nxc__word_raise(&h->floor_wall_ms, (uint64_t)o->now_ms);

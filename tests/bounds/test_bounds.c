@@ -9,6 +9,7 @@
 #include "support.h"
 
 #include <dirent.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +72,7 @@ static nxc_cache *open_bounded(const char *dir) {
   return test_open_with(&options);
 }
 
-static void put_random(nxc_cache *cache, const char *dir, unsigned n, uint64_t seed) {
+static void put_random(nxc_cache *cache, const char *dir, unsigned n, uint64_t seed, bool alone) {
   test_random random = test_random_seed(seed);
   unsigned refused = 0;
   for (unsigned i = 0; i < n; i++) {
@@ -83,11 +84,11 @@ static void put_random(nxc_cache *cache, const char *dir, unsigned n, uint64_t s
     int rc = nxc_put(cache, &record);
     if (rc == NXC_E_TOO_LARGE) refused++;
     assert_true(rc == NXC_OK || rc == NXC_MEMORY_ONLY || rc == NXC_SUPERSEDED ||
-                rc == NXC_E_TOO_LARGE || rc == NXC_E_IO);
-    /* A put whose segment was recycled under it says E_IO; only a race does that. */
+                rc == NXC_E_TOO_LARGE);
     if (rc == NXC_E_TOO_LARGE) {
       assert_true(size > MB / 2);
-      assert_int_equal(test_get(cache, key).result, NXC_MISS); /* the old one is gone */
+      /* The old one is gone; in company another may have put a new one. */
+      if (alone) assert_int_equal(test_get(cache, key).result, NXC_MISS);
     }
     if (i % 64) continue;
     nxc_stats stats = test_stats(cache);
@@ -103,7 +104,7 @@ static void one_process_stays_in_its_bounds(void **state) {
   char *dir = test_dir_make();
   nxc_cache *cache = open_bounded(dir);
   uint64_t before = resident_bytes();
-  put_random(cache, dir, puts_wanted(), 1);
+  put_random(cache, dir, puts_wanted(), 1, true);
   uint64_t grown = resident_bytes() - before;
   nxc_stats stats = test_stats(cache);
   print_message(
@@ -121,7 +122,7 @@ static void one_process_stays_in_its_bounds(void **state) {
 static int run_child(char **argv) {
   test_clock_set(TEST_EPOCH_MS);
   nxc_cache *cache = open_bounded(argv[2]);
-  put_random(cache, argv[2], puts_wanted() / 8, strtoull(argv[3], NULL, 10));
+  put_random(cache, argv[2], puts_wanted() / 8, strtoull(argv[3], NULL, 10), false);
   nxc_close(cache);
   return 0;
 }
