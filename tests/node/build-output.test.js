@@ -152,7 +152,11 @@ test('files that were written for another key, or are incomplete, are no entry',
   }
   write('app/blog/a.meta', '{"routeCache":');
   assert.equal(await request().get(key, pageGet()), null, 'a torn .meta');
-  assert.equal(await request().get('/route-cache/APP_PAGE/0/$/../../../../etc/passwd', pageGet()), null);
+  const outside = '/route-cache/APP_PAGE/0/$/../secret';
+  write('secret.html', 'secret');
+  write('secret.rsc', 'secret');
+  write('secret.meta', JSON.stringify({ routeCache: { key: outside, isFallback: false } }));
+  assert.equal(await request().get(outside, pageGet()), null);
   assert.equal(await request().get('/no-scope', pageGet()), null);
 });
 
@@ -218,6 +222,7 @@ test('after the cache has been emptied, build output from before is not believed
 });
 
 test('nor where another process, or this one before a restart, had read the build output', async () => {
+  server = fakeBuild(undefined, 'read by another process');
   const key = prerenderBlog();
   setMtime('app/blog/a.html', Date.now() - 60000);
   const { stderr } = await runScript(

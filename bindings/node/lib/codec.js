@@ -30,15 +30,6 @@ class CodecError extends Error {}
 
 const textType = (text) => (NOT_LATIN1.test(text) ? 'u' : 'l');
 
-/** Sets an own property, also the one called __proto__. */
-function define(object, key, value) {
-  if (key === '__proto__') {
-    Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
-  } else {
-    object[key] = value;
-  }
-}
-
 class Encoder {
   types = 'l'; // part 0, the description, is written last
   parts = [undefined];
@@ -110,7 +101,7 @@ class Encoder {
       this.#path.pop();
       if (encoded !== value) {
         if (copy === object) copy = { ...object };
-        define(copy, key, encoded);
+        copy[key] = encoded; // an own property already, also where it is called __proto__
       }
     }
     return copy;
@@ -193,7 +184,7 @@ function decode(parts) {
       holder = holder[key];
       key = path[i];
     }
-    define(holder, key, fixed(code, argument, holder[key], parts));
+    holder[key] = fixed(code, argument, holder[key], parts);
   }
   return root[0];
 }
