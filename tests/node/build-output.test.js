@@ -239,6 +239,25 @@ test('nor where another process, or this one before a restart, had read the buil
   assert.equal(await request().get(key, pageGet()), null);
 });
 
+test('but a fallback shell without data is, as long as its path is not marked', async () => {
+  const key = scopedKey('APP_PAGE', '/blog/[slug]/page', '/blog/[slug]');
+  const shell = (tags) => {
+    write('app/blog/[slug].html', '<p>shell</p>');
+    const headers = { 'x-next-cache-tags': tags };
+    write('app/blog/[slug].meta', JSON.stringify({ routeCache: { key, isFallback: true }, headers, postponed: '1:xnull' }));
+    setMtime('app/blog/[slug].html', Date.now() - 60000);
+  };
+  const ask = () => request().get(key, pageGet({ isFallback: true, isRoutePPREnabled: true }));
+  shell('_N_T_/layout,_N_T_/blog/[slug]/page');
+  await nextcache.clear();
+  assert.ok(await ask());
+  await request().revalidateTag('_N_T_/blog/[slug]/page');
+  assert.equal(await ask(), null);
+  shell('_N_T_/layout,prices');
+  await nextcache.clear();
+  assert.equal(await ask(), null);
+});
+
 // ---- the start of a build ------------------------------------------------------------
 
 const worker = `

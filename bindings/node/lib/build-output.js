@@ -106,8 +106,8 @@ function times(mtimeMs, serverDistDir) {
 }
 
 /**
- * The build's own version of a page: {value, modifiedMs, bornMs}, or undefined.
- * Its age counts from modifiedMs; marks since bornMs invalidate it.
+ * The build's own version of a page: {value, modifiedMs, bornMs, isShell}, or
+ * undefined. Its age counts from modifiedMs; marks since bornMs invalidate it.
  */
 async function readBuildOutput(serverDistDir, key, context) {
   const { kind } = context;
@@ -119,7 +119,8 @@ async function readBuildOutput(serverDistDir, key, context) {
     if (!isOwner(meta, key, context)) return undefined;
     const { mtimeMs } = await stat(base + PRIMARY_SUFFIX[kind]);
     const when = times(Math.floor(mtimeMs), serverDistDir);
-    return when && { ...when, value: await READERS[kind](base, meta, context) };
+    const value = await READERS[kind](base, meta, context);
+    return when && { ...when, value, isShell: Boolean(meta.routeCache.isFallback) };
   } catch {
     return undefined; // a build output that is incomplete is none
   }

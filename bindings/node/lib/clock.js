@@ -17,8 +17,11 @@ const wallNow = () => Date.now();
 const nextNow = () => performance.timeOrigin + performance.now();
 
 function currentOffset() {
-  const apart = wallNow() - nextNow();
-  if (Math.abs(apart - offset) > TOLERANCE_MS) {
+  const before = nextNow();
+  const apart = wallNow() - before;
+  // A process that was stopped between the two readings has measured nothing.
+  const measured = nextNow() - before < TOLERANCE_MS / 2;
+  if (measured && Math.abs(apart - offset) > TOLERANCE_MS) {
     offset = Math.abs(apart) > TOLERANCE_MS ? Math.round(apart) : 0;
   }
   return offset;

@@ -33,6 +33,7 @@ const OVER_AGE_MS = 1500;
 const RETRY_SECONDS = 30;
 const SEEDS_MAX = 100000;
 const IMPLICIT_MAX = 256;
+const PATH_TAG = '_N_T_';
 
 // Next 14 says less precisely what it asks for.
 const KIND_OF_HINT = { fetch: 'FETCH', app: 'APP_PAGE', pages: 'PAGES' };
@@ -76,6 +77,18 @@ function usableCacheControl(cacheControl) {
 }
 
 const secondsToMs = (seconds) => (typeof seconds === 'number' && seconds >= 0 ? seconds * 1000 : Infinity);
+
+/**
+ * Judges a page of the build. When the marks of its time have been lost with a
+ * removed directory, nothing from then is believed, with one exception: a
+ * fallback shell that carries path tags only. It shows no data, and a route
+ * whose shell cannot be made at run time would never work again.
+ */
+function judgeSeed(seed, tags, softTags) {
+  const found = theEngine().judge(tags, softTags, { created: seed.bornMs });
+  const harmless = seed.isShell && tags.every((tag) => tag.startsWith(PATH_TAG));
+  return found.why === 'floor' && harmless ? { ...found, result: OK, why: 'fresh' } : found;
+}
 
 /** Tags of results inside a page that are not tags of the page. */
 function extraTags(value, tags) {
@@ -254,7 +267,7 @@ class CacheHandler {
     const seed = await readBuildOutput(this.serverDistDir, key, context);
     if (!seed) return undefined;
     const tags = headerTags(seed.value);
-    const found = theEngine().judge(tags, [seedTag(storage)], { created: seed.bornMs });
+    const found = judgeSeed(seed, tags, [seedTag(storage)]);
     if (found.result !== OK && found.result !== STALE) {
       debug?.('get', key, kind, 'build output is dead:', found.why, found.whyTag);
       return undefined;
