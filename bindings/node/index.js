@@ -3,7 +3,7 @@
 // cache as the handlers of this process, inside and outside of a request.
 
 const { CLASSES } = require('./lib/classes');
-const { deadAfterMs, normalizeTags } = require('./lib/tags');
+const { deadAfterMs, normalizeTags, pathTags } = require('./lib/tags');
 const { theEngine } = require('./lib/engine');
 
 const BY_CLASS = ['memory_hits', 'disk_hits', 'stale_hits', 'misses', 'puts'];
@@ -50,10 +50,7 @@ async function revalidateTag(tags, durations) {
 
 /** Invalidates what was rendered or fetched for a path, in every process. */
 async function revalidatePath(path, type) {
-  const trimmed = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
-  const tag = `_N_T_${type && !(trimmed === '/' ) ? `${trimmed}/${type}` : type ? `/${type}` : trimmed}`;
-  const tags = trimmed === '/' && !type ? [tag, '_N_T_/index'] : [tag];
-  await revalidateTag(tags);
+  await revalidateTag(pathTags(path, type));
 }
 
 /** Removes one entry by the key that the core has for it. */

@@ -3,7 +3,7 @@ const assert = require('node:assert/strict');
 const { test } = require('node:test');
 const { inPackage } = require('./support');
 
-const { deadAfterMs, headerTags, normalizeTags } = inPackage('lib/tags.js');
+const { deadAfterMs, headerTags, normalizeTags, pathTags } = inPackage('lib/tags.js');
 
 test('durations become deadlines', () => {
   const rows = [
@@ -37,4 +37,16 @@ test('both spellings of a path tag are one', () => {
   assert.deepEqual(normalizeTags('one'), ['one']);
   assert.deepEqual(normalizeTags(['100%', '%', 5]), ['100%', '%', '5']);
   assert.deepEqual(normalizeTags(undefined), []);
+});
+
+test('paths become the tags that Next gives its pages', () => {
+  const rows = [
+    [['/blog/a'], ['_N_T_/blog/a']],
+    [['/blog/a/'], ['_N_T_/blog/a']],
+    [['/'], ['_N_T_/', '_N_T_/index']],
+    [['/index'], ['_N_T_/index', '_N_T_/']],
+    [['/', 'layout'], ['_N_T_/layout']],
+    [['/blog/[slug]', 'page'], ['_N_T_/blog/[slug]/page']],
+  ];
+  for (const [args, tags] of rows) assert.deepEqual(pathTags(...args), tags, args.join(' '));
 });

@@ -45,4 +45,14 @@ function deadAfterMs(durations) {
   return Math.max(0, Number(seconds) * 1000);
 }
 
-module.exports = { deadAfterMs, headerTags, normalizeTags };
+/** The tags that revalidatePath stands for. */
+function pathTags(path, type) {
+  const trimmed = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+  const tag = `_N_T_${trimmed}`;
+  if (type) return [trimmed === '/' ? `${tag}${type}` : `${tag}/${type}`];
+  if (trimmed === '/') return [tag, `${tag}index`];
+  if (trimmed === '/index') return [tag, '_N_T_/'];
+  return [tag];
+}
+
+module.exports = { deadAfterMs, headerTags, normalizeTags, pathTags };
