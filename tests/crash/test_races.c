@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -289,6 +290,75 @@ static void a_copy_of_a_newer_version_is_not_beaten_by_an_older_put(void **state
   nxc__store_unref(store);
 }
 
+/* ---- stopped between a look and a CAS --------------------------------------------------------- */
+
+/* The page of a bucket is made read-only: who looks at it goes on, and who changes it
+ * is stopped at that very instruction, until `meanwhile` has run. */
+static struct {
+  void *page;
+  void (*meanwhile)(void);
+} trap;
+
+static void on_fault(int signal_number) {
+  void (*meanwhile)(void) = trap.meanwhile;
+  if (!meanwhile) {
+    signal(signal_number, SIG_DFL); /* a real one: again, and for good */
+    return;
+  }
+  trap.meanwhile = NULL;
+  (void)mprotect(trap.page, 4096, PROT_READ | PROT_WRITE);
+  meanwhile();
+}
+
+static void set_trap(void *address, void (*meanwhile)(void)) {
+  struct sigaction action = {.sa_handler = on_fault, .sa_flags = SA_NODEFER};
+  assert_int_equal(sigaction(SIGSEGV, &action, NULL), 0);
+  trap.page = (char *)address - (uintptr_t)address % 4096;
+  trap.meanwhile = meanwhile;
+  assert_int_equal(mprotect(trap.page, 4096, PROT_READ), 0);
+}
+
+static struct {
+  nxc__store *store;
+  nxc__hash hash;
+  nxc__word *bucket;
+  nxc__write late;
+  nxc__token token;
+  int result;
+} other;
+
+/* Another process inserts the key into the second slot, for the first is taken just
+ * then; and leaves the first one empty again. */
+static void insert_beside(void) {
+  uint64_t stranger = (~other.hash.hi >> 48) << 48 | (other.late.word & ((UINT64_C(1) << 46) - 1));
+  atomic_store(&other.bucket[0], stranger);
+  other.result = nxc__ring_commit(&other.store->ring, &other.late, &other.token);
+  atomic_store(&other.bucket[0], 0);
+}
+
+/* The earlier of two inserters is stopped before its CAS, the later one returns: the
+ * earlier one must notice that it lost, or it would believe its token for ever. */
+static void an_inserter_that_lost_notices_it(void **state) {
+  rig *r = *state;
+  nxc__write early;
+  nxc__token token = {NULL, 0};
+  nxc__put put = begin(r, "warm", "x"); /* lends us its store */
+  const nxc__index *x = put.store->index;
+  other.store = put.store;
+  other.hash = nxc__hash_key(&x->secret, slice("key"));
+  other.bucket = x->slots + (size_t)nxc__hash_place(other.hash.lo, x->geometry.buckets) * NXC__WAYS;
+  nxc__ring *ring = &put.store->ring;
+  assert_int_equal(nxc__ring_reserve(ring, other.hash, NULL, &early), NXC_OK);
+  assert_int_equal(nxc__ring_reserve(ring, other.hash, NULL, &other.late), NXC_OK);
+  set_trap(other.bucket, insert_beside);
+  assert_int_equal(nxc__ring_commit(ring, &early, &token), NXC_SUPERSEDED);
+  assert_null(trap.meanwhile); /* it was stopped there */
+  assert_int_equal(other.result, NXC_OK);
+  assert_true(nxc__token_holds(&other.token));
+  assert_int_equal(atomic_load(&other.bucket[0]), 0);
+  (void)nxc__put_finish(&put);
+}
+
 /* ---- marks ----------------------------------------------------------------------------- */
 
 /* A process killed after it wrote the row and before it moved the epoch: new work
@@ -353,6 +423,7 @@ int main(void) {
       ON_RIG(a_put_that_cannot_be_written_does_not_undo_a_later_one),
       ON_RIG(a_put_that_slept_a_round_does_not_undo_a_newer_one),
       ON_RIG(a_copy_of_a_newer_version_is_not_beaten_by_an_older_put),
+      ON_RIG(an_inserter_that_lost_notices_it),
       ON_RIG(a_mark_that_was_killed_half_way_blocks_nobody),
       ON_RIG(a_closed_handle_is_told_nothing),
   };

@@ -15,6 +15,7 @@
  * instructions, which stands in for a sleep at every race point.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <pthread.h>
 #include <signal.h>
@@ -51,13 +52,13 @@ typedef _Atomic uint64_t word;
 
 /* ---- what all processes share ----------------------------------------------------- */
 
-#define COUNTS(X)                                                                             \
-  X(gets)                                                                                     \
-  X(hits)                                                                                     \
-  X(memory_hits) X(stale_hits) X(puts) X(superseded) X(born_dead) X(memory_only) X(refused)   \
-      X(overtaken) X(removes) X(marks) X(clears) X(failed) X(told) X(kills) X(stops) X(wipes) \
-          X(checked) X(readable) X(overwritten) X(invalidated) X(recycled) X(overrun) X(lost) \
-              X(violations)
+#define COUNTS(X)                                                                           \
+  X(gets)                                                                                   \
+  X(hits)                                                                                   \
+  X(memory_hits)                                                                            \
+  X(stale_hits) X(puts) X(superseded) X(born_dead) X(memory_only) X(refused) X(overtaken)   \
+      X(removes) X(marks) X(clears) X(failed) X(told) X(kills) X(stops) X(wipes) X(checked) \
+          X(readable) X(overwritten) X(invalidated) X(recycled) X(overrun) X(lost) X(violations)
 
 typedef struct shared {
   word stamp;
@@ -517,10 +518,17 @@ static void start_jitter(uint64_t seed) {
   setitimer(ITIMER_REAL, &first, NULL);
 }
 
+static int open_descriptors(void) {
+  int n = 0;
+  for (int fd = 0; fd < 1024; fd++) n += fcntl(fd, F_GETFD) >= 0;
+  return n;
+}
+
 static _Noreturn void run_worker(unsigned index, uint64_t seed) {
   pthread_t ids[THREADS];
   thread threads[THREADS];
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  int descriptors = open_descriptors();
   nxc_cache *cache = open_cache(4 * MB);
   if (!cache) _exit(1);
   for (unsigned i = 0; i < THREADS; i++) {
@@ -533,6 +541,8 @@ static _Noreturn void run_worker(unsigned index, uint64_t seed) {
   if (set.jitter && seed % 2) start_jitter(seed);
   for (unsigned i = 0; i < THREADS; i++) pthread_join(ids[i], NULL);
   nxc_close(cache);
+  int left = open_descriptors();
+  if (left != descriptors) violation("%d descriptors before, %d after", descriptors, left);
   _exit(0);
 }
 
@@ -710,6 +720,14 @@ static void wipe(void) {
   due_ms = steady_ms() + COHERENT_MS;
 }
 
+/* Half of the workers are killed seldom: what they keep in memory has to stay right
+ * for many turns of the ring. */
+static unsigned choose_worker(uint64_t r) {
+  unsigned veterans = set.workers / 2;
+  if (veterans && r % 24 == 0) return (unsigned)(r >> 8) % veterans;
+  return veterans + (unsigned)(r >> 8) % (set.workers - veterans);
+}
+
 static void control(void) {
   int64_t end_ms = steady_ms() + (int64_t)(set.seconds * 1000);
   start_verifier();
@@ -717,11 +735,10 @@ static void control(void) {
   while (atomic_load(&all->n.kills) < set.kills && steady_ms() < end_ms) {
     uint64_t r = next_random(&chance);
     sleep_us(1000 + (r & 4095));
-    unsigned i = (unsigned)(r >> 16) % set.workers;
     if ((r >> 32) % 4)
-      kill_worker(i);
+      kill_worker(choose_worker(r >> 16));
     else
-      stop_or_resume(i);
+      stop_or_resume((unsigned)(r >> 16) % set.workers);
     for (unsigned k = 0; k < set.workers; k++) watch(k);
     if (set.wipe) wipe();
   }
