@@ -256,6 +256,14 @@ typedef struct spot {
   uint64_t word;
 } spot;
 
+/* A copy and a genuine word of which nobody can tell the newer. The genuine one goes
+ * first: its put has not returned yet, while that of the copy may have. */
+static void clear_pair(const spot *a, const spot *b) {
+  const spot *genuine = a->word & MOVED ? b : a, *copy = a->word & MOVED ? a : b;
+  clear_word(genuine->slot, genuine->word);
+  clear_word(copy->slot, copy->word);
+}
+
 /* One pass: the winner of the fingerprint, with losers (and, for writers, dead
  * words) cleared. False when another process interfered: look again. */
 static bool scan_once(nxc__ring *r, nxc__word *bucket, uint64_t fingerprint, bool writer,
@@ -269,8 +277,7 @@ static bool scan_once(nxc__ring *r, nxc__word *bucket, uint64_t fingerprint, boo
       continue;
     }
     if (best->slot && is_undecidable(r, word, best->word)) {
-      clear_word(best->slot, best->word);
-      clear_word(&bucket[i], word);
+      clear_pair(best, &(spot){&bucket[i], word});
       return false;
     }
     spot loser = {&bucket[i], word};
@@ -307,6 +314,19 @@ static spot choose(nxc__ring *r, nxc__word *bucket) {
   return dead.slot ? dead : oldest;
 }
 
+/* After the CAS: another inserter may have done the same in another slot meanwhile,
+ * or cleared our word beside a copy, and then what is weaker must not stand. */
+static int settle(nxc__ring *r, nxc__hash hash, uint64_t word, const nxc__word *slot) {
+  for (int tries = 0; tries < TRIES; tries++) {
+    spot winner;
+    if (!scan(r, hash, true, &winner)) break;
+    if (!winner.slot || (winner.slot == slot && winner.word == word)) return NXC_OK;
+    if (!is_undecidable(r, word, winner.word) && beats(winner.word, word)) return NXC_SUPERSEDED;
+    if (clear_word(winner.slot, winner.word)) return NXC_SUPERSEDED;
+  }
+  return NXC_E_IO;
+}
+
 /* Makes `word` the word of its key. */
 static int publish(nxc__ring *r, nxc__hash hash, uint64_t word, nxc__token *token) {
   for (int tries = 0; tries < TRIES; tries++) {
@@ -328,18 +348,7 @@ static int publish(nxc__ring *r, nxc__hash hash, uint64_t word, nxc__token *toke
     if (!atomic_compare_exchange_strong(target.slot, &before, word)) continue;
     if (evicts) nxc__count(r->index, NXC__C_DISK_OVERFLOW, 1);
     *token = (nxc__token){target.slot, word};
-    /* Another inserter may have done the same in another slot meanwhile. */
-    spot winner;
-    if (!scan(r, hash, true, &winner)) break;
-    if (winner.slot && winner.slot != target.slot && beats(winner.word, word)) {
-      return NXC_SUPERSEDED;
-    }
-    /* Stopped until the ring had gone round: newer versions may have come and gone. */
-    if (!is_alive(r, word)) {
-      clear_word(target.slot, word);
-      return NXC_SUPERSEDED;
-    }
-    return NXC_OK;
+    return settle(r, hash, word, target.slot);
   }
   return NXC_E_IO;
 }

@@ -26,6 +26,12 @@ static nxc__tag_bucket *bucket_of(const nxc__index *x, uint64_t hash) {
   return &x->tag_buckets[nxc__hash_place(hash << 1, x->geometry.tag_buckets)];
 }
 
+/* A damaged word must not become a time before all others. */
+static int64_t wall_of(const nxc__word *word) {
+  uint64_t w = atomic_load(word);
+  return w > INT64_MAX ? INT64_MAX : (int64_t)w;
+}
+
 static uint64_t larger(uint64_t a, uint64_t b) {
   return a > b ? a : b;
 }
@@ -196,10 +202,10 @@ void nxc__tags_judge(nxc__index *x, nxc_slice tag, const nxc__life *life, nxc__f
      * stale mark is never judged by the lack of its deadline. */
     nxc__marks m = {.dead_wall_ms = 0};
     m.stale = atomic_load(&b->stale[way]);
-    m.stale_wall_ms = (int64_t)atomic_load(&b->stale_wall_ms[way]);
+    m.stale_wall_ms = wall_of(&b->stale_wall_ms[way]);
     m.deadline_ms = (int64_t)atomic_load(&b->deadline_ms[way]);
     m.dead = atomic_load(&b->dead[way]);
-    m.dead_wall_ms = (int64_t)atomic_load(&b->dead_wall_ms[way]);
+    m.dead_wall_ms = wall_of(&b->dead_wall_ms[way]);
     finish_mark(x, larger(m.dead, m.stale));
     nxc__fate_add(fate, life, &m, tag_number);
   }
@@ -210,6 +216,6 @@ void nxc__tags_judge_floor(nxc__index *x, const nxc__life *life, bool tagged, nx
   uint64_t origin = atomic_load(&h->origin), floor = atomic_load(&h->floor);
 
   finish_mark(x, larger(origin, floor));
-  nxc__fate_add_floor(fate, life, origin, (int64_t)atomic_load(&h->origin_wall_ms));
-  if (tagged) nxc__fate_add_floor(fate, life, floor, (int64_t)atomic_load(&h->floor_wall_ms));
+  nxc__fate_add_floor(fate, life, origin, wall_of(&h->origin_wall_ms));
+  if (tagged) nxc__fate_add_floor(fate, life, floor, wall_of(&h->floor_wall_ms));
 }
