@@ -5,7 +5,7 @@ const crypto = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
 const { beforeEach, test } = require('node:test');
-const { appPage, fakeBuild, freshCache, inPackage, pageGet, pageSet, runScript } = require('./support');
+const { appPage, eventually, fakeBuild, freshCache, inPackage, pageGet, pageSet, runScript } = require('./support');
 
 const CacheHandler = inPackage('cache-handler.js');
 const nextcache = inPackage('index.js');
@@ -87,6 +87,7 @@ test('an App page, first from the build output, then from the cache', async () =
     );
     assert.equal(entry.cacheControl, undefined, "the lifetime stands in Next's manifest");
     assert.ok(Math.abs(nextNow() - 60000 - entry.lastModified) < 1000, 'it ages from its mtime');
+    await eventually(() => nextcache.stats().puts.pages === 1);
   }
   const { memoryHits, misses, puts } = nextcache.stats();
   assert.deepEqual([misses.pages, memoryHits.pages, puts.pages], [1, 1, 1]);
