@@ -378,6 +378,37 @@ static void a_mark_that_was_killed_half_way_blocks_nobody(void **state) {
   assert_string_equal(there(r, "key"), "value");
 }
 
+/* So many others are marked that the row in hand is taken for one of them. */
+static void mark_others(void) {
+  for (int i = 0; i < NXC__WAYS; i++) {
+    char text[16];
+    (void)snprintf(text, sizeof text, "other-%d", i);
+    nxc_slice tag = slice(text);
+    nxc__tags_mark(other.store->index, &tag, 1, 0, TEST_EPOCH_MS);
+  }
+}
+
+/* Stopped between finding the row and writing it. */
+static void a_mark_whose_row_was_taken_away_is_not_lost(void **state) {
+  char *dir = test_dir_make();
+  nxc_options options = test_options(dir);
+  options.tag_rows = NXC__WAYS; /* one bucket */
+  rig r = {.cache = test_open_with(&options)};
+  (void)state;
+  assert_int_equal(test_mark(r.cache, "tag", 0), NXC_OK);
+  assert_int_equal(test_put(r.cache, "key", "value", TAGS("tag")), NXC_OK);
+  assert_string_equal(here(&r, "key"), "value");
+  nxc__put put = begin(&r, "warm", "x"); /* lends us its store */
+  other.store = put.store;
+  set_trap(put.store->index->tag_buckets, mark_others);
+  assert_int_equal(test_mark(r.cache, "tag", 0), NXC_OK);
+  assert_null(trap.meanwhile);
+  assert_string_equal(here(&r, "key"), "");
+  (void)nxc__put_finish(&put);
+  nxc_close(r.cache);
+  test_dir_remove(dir);
+}
+
 /* ---- handles ------------------------------------------------------------------------------ */
 
 static int told_after_close;
@@ -425,6 +456,7 @@ int main(void) {
       ON_RIG(a_copy_of_a_newer_version_is_not_beaten_by_an_older_put),
       ON_RIG(an_inserter_that_lost_notices_it),
       ON_RIG(a_mark_that_was_killed_half_way_blocks_nobody),
+      cmocka_unit_test(a_mark_whose_row_was_taken_away_is_not_lost),
       ON_RIG(a_closed_handle_is_told_nothing),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
