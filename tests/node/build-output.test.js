@@ -214,6 +214,22 @@ test('a page that was rendered anew never falls back to its build output', async
   assert.equal(await request().get(key, pageGet()), null);
 });
 
+test('the pages of a large build share their tags of being superseded', async () => {
+  const { seedTag } = inPackage('lib/build-output.js');
+  const tagsOf = (dir) => new Set(Array.from({ length: 50000 }, (_, i) => seedTag(`p:x:/page/${i}`, dir)));
+  assert.equal(tagsOf(fakeBuild()).size, 50000);
+  server = fakeBuild(undefined, 'large');
+  fs.writeFileSync(path.join(server, '..', 'prerender-manifest.json'), ' '.repeat(5 * 2 ** 20));
+  assert.ok(tagsOf(server).size <= 8192);
+
+  const key = prerenderBlog({ headers: {} });
+  const handler = request();
+  await handler.get(key, pageGet());
+  await handler.set(key, appPage(['new'], { html: 'new' }), pageSet());
+  await request().revalidateTag('new');
+  assert.equal(await request().get(key, pageGet()), null);
+});
+
 test('after the cache has been emptied, build output from before is not believed', async () => {
   const key = prerenderBlog();
   setMtime('app/blog/a.html', Date.now() - 60000);

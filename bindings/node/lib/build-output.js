@@ -11,6 +11,7 @@
 //
 // and whose .meta file names the key that it may be served under.
 
+const crypto = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
 const { readFile, stat } = require('node:fs/promises');
@@ -23,6 +24,10 @@ const SCOPE_END = '/$/';
 // Times before the year 2000 are written by tools that want reproducible
 // trees; they say nothing about the content.
 const BELIEVABLE_MS = Date.UTC(2000, 0, 1);
+
+// About ten thousand prerendered pages.
+const LARGE_MANIFEST_BYTES = 4 * 2 ** 20;
+const SHARED_SEED_TAGS = 8192;
 
 const DIRECTORIES = { APP_PAGE: 'app', APP_ROUTE: 'app', PAGES: 'pages' };
 const PRIMARY_SUFFIX = { APP_PAGE: '.html', APP_ROUTE: '.body', PAGES: '.html' };
@@ -126,4 +131,31 @@ async function readBuildOutput(serverDistDir, key, context) {
   }
 }
 
-module.exports = { readBuildOutput };
+/** Whether a build has so many pages that tags for each would fill the table. */
+function isLargeBuild(serverDistDir) {
+  const known = shared('build.large', () => new Map());
+  let large = known.get(serverDistDir);
+  if (large === undefined) {
+    try {
+      const manifest = path.join(/* turbopackIgnore: true */ serverDistDir, '..', 'prerender-manifest.json');
+      large = fs.statSync(manifest).size > LARGE_MANIFEST_BYTES;
+    } catch {
+      large = false;
+    }
+    known.set(serverDistDir, large);
+  }
+  return large;
+}
+
+/**
+ * The tag whose mark says that a page's build output has been superseded. The
+ * pages of a large build share tags: superseding one then costs a few others
+ * a render, instead of the table of tags its memory.
+ */
+function seedTag(storage, serverDistDir) {
+  if (!isLargeBuild(serverDistDir)) return `nextcache:seed:${storage}`;
+  const bucket = crypto.createHash('sha256').update(storage).digest().readUInt32LE() % SHARED_SEED_TAGS;
+  return `nextcache:seeds:${bucket}`;
+}
+
+module.exports = { readBuildOutput, seedTag };

@@ -21,7 +21,7 @@ const { headerTags, normalizeTags } = require('./tags');
 const { isBuilding } = require('./config');
 const { nextNow, toNext, wallNow } = require('./clock');
 const { noteBuild, pageNamespace } = require('./namespace');
-const { readBuildOutput } = require('./build-output');
+const { readBuildOutput, seedTag } = require('./build-output');
 const { resumeTags, withoutResumeData } = require('./resume-data');
 const { lastModifiedOfFresh, revalidateTags } = require('./revalidation');
 const { shared } = require('./shared');
@@ -56,8 +56,6 @@ function storageKey(key, kind, serverDistDir) {
   return namespace && `p:${namespace}:${key}`;
 }
 
-/** Marking this tag says that a page's build output has been superseded. */
-const seedTag = (storage) => `nextcache:seed:${storage}`;
 
 /** Keys of this process whose build output was found and not superseded yet. */
 const liveSeeds = () => shared('seeds', () => new BoundedMap(SEEDS_MAX));
@@ -267,7 +265,7 @@ class CacheHandler {
     const seed = await readBuildOutput(this.serverDistDir, key, context);
     if (!seed) return undefined;
     const tags = headerTags(seed.value);
-    const found = judgeSeed(seed, tags, [seedTag(storage)]);
+    const found = judgeSeed(seed, tags, [seedTag(storage, this.serverDistDir)]);
     if (found.result !== OK && found.result !== STALE) {
       debug?.('get', key, kind, 'build output is dead:', found.why, found.whyTag);
       return undefined;
@@ -280,7 +278,7 @@ class CacheHandler {
     // Judged by all marks until now, it is as good as born at this look-up.
     if (found.result === OK && !(kind === 'PAGES' && context.isFallback)) {
       const times = { birth, created: seed.modifiedMs };
-      const put = theEngine().put(storage, classOfKind(kind), [...tags, seedTag(storage)], times, stored);
+      const put = theEngine().put(storage, classOfKind(kind), [...tags, seedTag(storage, this.serverDistDir)], times, stored);
       if (put instanceof Promise) put.catch(() => {});
     }
     this.pending.begin(key, birth);
@@ -311,7 +309,7 @@ class CacheHandler {
     const stored = { value, cacheControl: context.cacheControl, resumeTags: extraTags(value, tags) };
     const result = await theEngine().put(storage, classOfKind(kind), tags, times, stored);
     debug?.('set', key, kind, tags, result);
-    if (liveSeeds().delete(storage)) await theEngine().mark([seedTag(storage)], 0);
+    if (liveSeeds().delete(storage)) await theEngine().mark([seedTag(storage, this.serverDistDir)], 0);
   }
 
   // ---- both ---------------------------------------------------------------------------
