@@ -60,10 +60,10 @@ static bool fails(fault_kind kind, const char *name, bool has_length) {
 
 /* ---- system calls ------------------------------------------------------------------ */
 
-#define WRAP(result, name, parameters, arguments)   \
-  result __real_##name parameters;                  \
-  result __wrap_##name parameters;                  \
-  result __wrap_##name parameters {                 \
+#define WRAP(result, name, parameters, arguments)       \
+  result __real_##name parameters;                      \
+  result __wrap_##name parameters;                      \
+  result __wrap_##name parameters {                     \
     return FAILS(#name) ? -1 : __real_##name arguments; \
   }
 
@@ -72,10 +72,12 @@ WRAP(int, fallocate64, (int fd, int mode, off_t at, off_t size), (fd, mode, at, 
 WRAP(int, fchmod, (int fd, mode_t mode), (fd, mode))
 WRAP(int, fdatasync, (int fd), (fd))
 WRAP(int, fstat64, (int fd, struct stat *st), (fd, st))
-WRAP(int, fstatat64, (int dir, const char *name, struct stat *st, int flags), (dir, name, st, flags))
+WRAP(int, fstatat64, (int dir, const char *name, struct stat *st, int flags),
+     (dir, name, st, flags))
 WRAP(int, fsync, (int fd), (fd))
 WRAP(ssize_t, getrandom, (void *to, size_t size, unsigned flags), (to, size, flags))
-WRAP(int, linkat, (int from, const char *a, int to, const char *b, int flags), (from, a, to, b, flags))
+WRAP(int, linkat, (int from, const char *a, int to, const char *b, int flags),
+     (from, a, to, b, flags))
 WRAP(int, lstat64, (const char *path, struct stat *st), (path, st))
 WRAP(int, mkdir, (const char *path, mode_t mode), (path, mode))
 WRAP(int, mkdirat, (int dir, const char *name, mode_t mode), (dir, name, mode))
@@ -99,15 +101,15 @@ int __wrap_posix_fallocate64(int fd, off_t at, off_t size) {
 }
 
 /* The arguments behind the last named one are passed on whether they exist or not. */
-#define WRAP_OPEN(name, parameters, arguments, last)                \
-  int __real_##name parameters;                                     \
-  int __wrap_##name parameters;                                     \
-  int __wrap_##name parameters {                                    \
-    va_list list;                                                   \
-    va_start(list, last);                                           \
-    unsigned long more = va_arg(list, unsigned long);               \
-    va_end(list);                                                   \
-    return FAILS(#name) ? -1 : __real_##name arguments;             \
+#define WRAP_OPEN(name, parameters, arguments, last)    \
+  int __real_##name parameters;                         \
+  int __wrap_##name parameters;                         \
+  int __wrap_##name parameters {                        \
+    va_list list;                                       \
+    va_start(list, last);                               \
+    unsigned long more = va_arg(list, unsigned long);   \
+    va_end(list);                                       \
+    return FAILS(#name) ? -1 : __real_##name arguments; \
   }
 
 WRAP_OPEN(open64, (const char *path, int flags, ...), (path, flags, more), flags)
@@ -119,15 +121,15 @@ static size_t half(size_t n) {
   return n > 1 ? n / 2 : n;
 }
 
-#define WRAP_IO(name, parameters, arguments, size)                          \
-  ssize_t __real_##name parameters;                                         \
-  ssize_t __wrap_##name parameters;                                         \
-  ssize_t __wrap_##name parameters {                                        \
-    if (fails(FAULT_SYSCALL, #name, true)) {                                \
-      if (armed.error != FAULT_SHORT) return -1;                            \
-      size = half(size);                                                    \
-    }                                                                       \
-    return __real_##name arguments;                                         \
+#define WRAP_IO(name, parameters, arguments, size) \
+  ssize_t __real_##name parameters;                \
+  ssize_t __wrap_##name parameters;                \
+  ssize_t __wrap_##name parameters {               \
+    if (fails(FAULT_SYSCALL, #name, true)) {       \
+      if (armed.error != FAULT_SHORT) return -1;   \
+      size = half(size);                           \
+    }                                              \
+    return __real_##name arguments;                \
   }
 
 WRAP_IO(read, (int fd, void *to, size_t size), (fd, to, size), size)
@@ -136,22 +138,23 @@ WRAP_IO(pread64, (int fd, void *to, size_t size, off_t at), (fd, to, size, at), 
 WRAP_IO(pwrite64, (int fd, const void *from, size_t size, off_t at), (fd, from, size, at), size)
 
 /* Of a vector only the first piece, and half of that, is taken. */
-#define WRAP_VECTOR(name, parameters, arguments)                            \
-  ssize_t __real_##name parameters;                                         \
-  ssize_t __wrap_##name parameters;                                         \
-  ssize_t __wrap_##name parameters {                                        \
-    struct iovec piece;                                                     \
-    if (fails(FAULT_SYSCALL, #name, true)) {                                \
-      if (armed.error != FAULT_SHORT) return -1;                            \
-      piece = iov[0].iov_len || n < 2 ? iov[0] : iov[1];                    \
-      piece.iov_len = half(piece.iov_len);                                  \
-      iov = &piece;                                                         \
-      n = 1;                                                                \
-    }                                                                       \
-    return __real_##name arguments;                                         \
+#define WRAP_VECTOR(name, parameters, arguments)         \
+  ssize_t __real_##name parameters;                      \
+  ssize_t __wrap_##name parameters;                      \
+  ssize_t __wrap_##name parameters {                     \
+    struct iovec piece;                                  \
+    if (fails(FAULT_SYSCALL, #name, true)) {             \
+      if (armed.error != FAULT_SHORT) return -1;         \
+      piece = iov[0].iov_len || n < 2 ? iov[0] : iov[1]; \
+      piece.iov_len = half(piece.iov_len);               \
+      iov = &piece;                                      \
+      n = 1;                                             \
+    }                                                    \
+    return __real_##name arguments;                      \
   }
 
-WRAP_VECTOR(preadv64v2, (int fd, const struct iovec *iov, int n, off_t at, int flags), (fd, iov, n, at, flags))
+WRAP_VECTOR(preadv64v2, (int fd, const struct iovec *iov, int n, off_t at, int flags),
+            (fd, iov, n, at, flags))
 WRAP_VECTOR(pwritev64, (int fd, const struct iovec *iov, int n, off_t at), (fd, iov, n, at))
 
 void *__real_mmap64(void *at, size_t size, int protection, int flags, int fd, off_t offset);
@@ -162,15 +165,15 @@ void *__wrap_mmap64(void *at, size_t size, int protection, int flags, int fd, of
   return __real_mmap64(at, size, protection, flags, fd, offset);
 }
 
-#define WRAP_POINTER(kind, result, name, parameters, arguments) \
-  result *__real_##name parameters;                             \
-  result *__wrap_##name parameters;                             \
-  result *__wrap_##name parameters {                            \
+#define WRAP_POINTER(kind, result, name, parameters, arguments)        \
+  result *__real_##name parameters;                                    \
+  result *__wrap_##name parameters;                                    \
+  result *__wrap_##name parameters {                                   \
     return fails(kind, #name, false) ? NULL : __real_##name arguments; \
   }
 
 WRAP_POINTER(FAULT_SYSCALL, DIR, fdopendir, (int fd), (fd))
-WRAP_POINTER(FAULT_SYSCALL, struct dirent, readdir64, (DIR *dir), (dir))
+WRAP_POINTER(FAULT_SYSCALL, struct dirent, readdir64, (DIR * dir), (dir))
 WRAP_POINTER(FAULT_SYSCALL, char, getcwd, (char *to, size_t size), (to, size))
 
 /* ---- allocations ------------------------------------------------------------------- */

@@ -100,13 +100,15 @@ static void image_restore(const image *i, const files *f) {
   write_all(f->data, i->data, i->data_size);
 }
 
-static void flip(files *f, const image *i, const char *path, const unsigned char *bytes, size_t at) {
+static void flip(files *f, const image *i, const char *path, const unsigned char *bytes,
+                 size_t at) {
   static const unsigned char masks[] = {0x01, 0x80, 0xff};
   char what[64];
   for (size_t m = 0; m < COUNT_OF(masks); m++) {
     image_restore(i, f);
     write_byte(path, at, bytes[at] ^ masks[m]);
-    (void)snprintf(what, sizeof what, "byte %zu of %s ^ %02x", at, strrchr(path, '/') + 1, masks[m]);
+    (void)snprintf(what, sizeof what, "byte %zu of %s ^ %02x", at, strrchr(path, '/') + 1,
+                   masks[m]);
     files_check(f, what);
     if (!getenv("NXC_TEST_LONG")) break;
   }
@@ -230,10 +232,20 @@ static void of_another_version(void **state) {
 
 /* ---- other kinds of file ----------------------------------------------------------------------- */
 
-enum kind { KIND_FIFO, KIND_DIRECTORY, KIND_FULL_DIRECTORY, KIND_LINK, KIND_LINK_TO_DIRECTORY,
-            KIND_DANGLING_LINK, KIND_DEVICE, KIND_EMPTY, KINDS };
+enum kind {
+  KIND_FIFO,
+  KIND_DIRECTORY,
+  KIND_FULL_DIRECTORY,
+  KIND_LINK,
+  KIND_LINK_TO_DIRECTORY,
+  KIND_DANGLING_LINK,
+  KIND_DEVICE,
+  KIND_EMPTY,
+  KINDS
+};
 
-static void make_kind(const char *path, enum kind kind, const char *victim, const char *victim_dir) {
+static void make_kind(const char *path, enum kind kind, const char *victim,
+                      const char *victim_dir) {
   char inside[400];
   test_remove_tree(path);
   switch (kind) {
@@ -269,7 +281,10 @@ static void another_kind_of_file(void **state) {
       write_all(victim, "untouched", 9);
       assert_int_equal(mkdir(victim_dir, 0755), 0);
       write_all(inside, "untouched", 9);
-      make_kind(which == 0 ? f.index : which == 1 ? f.data : f.v1, (enum kind)kind, victim, victim_dir);
+      make_kind(which == 0   ? f.index
+                : which == 1 ? f.data
+                             : f.v1,
+                (enum kind)kind, victim, victim_dir);
       test_error_count = 0;
 
       assert_int_equal(nxc_open(&f.w.cache, &f.w.options), NXC_OK);
@@ -325,9 +340,9 @@ static void other_names(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(flips_in_the_header), cmocka_unit_test(flips_in_the_index),
-      cmocka_unit_test(flips_in_the_data),   cmocka_unit_test(cut_and_extended),
-      cmocka_unit_test(of_another_cache),    cmocka_unit_test(of_another_version),
+      cmocka_unit_test(flips_in_the_header),  cmocka_unit_test(flips_in_the_index),
+      cmocka_unit_test(flips_in_the_data),    cmocka_unit_test(cut_and_extended),
+      cmocka_unit_test(of_another_cache),     cmocka_unit_test(of_another_version),
       cmocka_unit_test(another_kind_of_file), cmocka_unit_test(other_names),
   };
   world_in_memory();

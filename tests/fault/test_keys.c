@@ -24,7 +24,8 @@ static bool holds(nxc_cache *c, nxc_slice key, nxc_slice part) {
   bool same = got.size == part.size && (!part.size || memcmp(got.data, part.data, part.size) == 0);
   nxc_record r;
   nxc_entry_read(found.entry, &r);
-  same = same && r.key.size == key.size && (!key.size || memcmp(r.key.data, key.data, key.size) == 0);
+  same =
+      same && r.key.size == key.size && (!key.size || memcmp(r.key.data, key.data, key.size) == 0);
   nxc_entry_unref(found.entry);
   assert_true(same);
   return true;
@@ -46,10 +47,28 @@ static int names_below(const char *path) {
 
 static void keys_of_every_shape(void **state) {
   static char huge[1 << 20], zeros[64];
-  static const char *const texts[] = {
-      "", "/", ".", "..", "../../../etc/passwd", "a/../../b", "index", "data-", "v1/index", "\n", "%00",
-      "%s%n%s", "CON", "/\xe4\xb8\xad\xe6\x96\x87", "\xff\xfe\xfd", "\xf0\x9f\x98\x80", "e\xcc\x81", "\xc3\xa9",
-      "key", "Key", "key ", "__proto__"};
+  static const char *const texts[] = {"",
+                                      "/",
+                                      ".",
+                                      "..",
+                                      "../../../etc/passwd",
+                                      "a/../../b",
+                                      "index",
+                                      "data-",
+                                      "v1/index",
+                                      "\n",
+                                      "%00",
+                                      "%s%n%s",
+                                      "CON",
+                                      "/\xe4\xb8\xad\xe6\x96\x87",
+                                      "\xff\xfe\xfd",
+                                      "\xf0\x9f\x98\x80",
+                                      "e\xcc\x81",
+                                      "\xc3\xa9",
+                                      "key",
+                                      "Key",
+                                      "key ",
+                                      "__proto__"};
   char *dir = test_dir_make();
   nxc_options o = test_options(dir);
   o.memory_bytes = 8 * MB;
@@ -63,10 +82,12 @@ static void keys_of_every_shape(void **state) {
     /* Keys that differ in their length, or behind a NUL, alone. */
     for (size_t n = 1; n < 8; n++) {
       assert_int_equal(put_bytes(c, slice_of(zeros, n), slice_of(huge, n), NULL, 0), NXC_OK);
-      assert_int_equal(put_bytes(c, slice_of("a\0b\0c\0d", n), slice_of(huge, n + 10), NULL, 0), NXC_OK);
+      assert_int_equal(put_bytes(c, slice_of("a\0b\0c\0d", n), slice_of(huge, n + 10), NULL, 0),
+                       NXC_OK);
     }
     /* A segment less 24 bytes is the most that the disk takes: 1 MB is for memory. */
-    assert_int_equal(put_bytes(c, slice_of(huge, sizeof huge), slice("1"), NULL, 0), NXC_MEMORY_ONLY);
+    assert_int_equal(put_bytes(c, slice_of(huge, sizeof huge), slice("1"), NULL, 0),
+                     NXC_MEMORY_ONLY);
     assert_int_equal(put_bytes(c, slice_of(huge, sizeof huge - 200), slice("2"), NULL, 0), NXC_OK);
     if (tier == 1) {
       nxc_close(c);
@@ -91,8 +112,9 @@ static void tags_of_every_shape(void **state) {
   static char huge[256 << 10];
   char *dir = test_dir_make();
   nxc_cache *c = test_open(dir);
-  const nxc_slice tags[] = {slice(""),   slice_of("\0", 1), slice_of("\0\0", 2), slice("../x"),
-                            slice("a"),  slice("A"),        slice_of(huge, sizeof huge)};
+  const nxc_slice tags[] = {
+      slice(""),  slice_of("\0", 1), slice_of("\0\0", 2),        slice("../x"),
+      slice("a"), slice("A"),        slice_of(huge, sizeof huge)};
   (void)state;
   memset(huge, 't', sizeof huge);
   for (size_t i = 0; i < COUNT_OF(tags); i++) {
@@ -194,14 +216,15 @@ static void a_million_keys(void **state) {
   uint64_t n = text ? strtoull(text, NULL, 10) : getenv("NXC_TEST_LONG") ? 1000000 : 20000;
   (void)state;
   double plain = cost_of(n, 0x9e3779b97f4a7c15u), colliding = cost_of(n, UINT64_C(1) << 32);
-  print_message("# %llu keys: %.2f s, built to collide: %.2f s\n", (unsigned long long)n, plain, colliding);
+  print_message("# %llu keys: %.2f s, built to collide: %.2f s\n", (unsigned long long)n, plain,
+                colliding);
   assert_true(colliding <= 2 * plain + 0.5);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(keys_of_every_shape),  cmocka_unit_test(tags_of_every_shape),
-      cmocka_unit_test(most_tags_and_parts),  cmocka_unit_test(arguments_that_are_wrong),
+      cmocka_unit_test(keys_of_every_shape), cmocka_unit_test(tags_of_every_shape),
+      cmocka_unit_test(most_tags_and_parts), cmocka_unit_test(arguments_that_are_wrong),
       cmocka_unit_test(a_million_keys),
   };
   world_in_memory();

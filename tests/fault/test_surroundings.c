@@ -14,7 +14,8 @@
 
 static const int64_t steps[] = {HOUR, -HOUR, TEN_YEARS, -TEN_YEARS};
 
-static int put_with(nxc_cache *c, const char *key, int64_t revalidate, int64_t expire, const char *tag) {
+static int put_with(nxc_cache *c, const char *key, int64_t revalidate, int64_t expire,
+                    const char *tag) {
   nxc_slice part = slice(key), tags = slice(tag ? tag : "");
   nxc_record r = test_record(slice(key), &part);
   r.revalidate_ms = revalidate;

@@ -9,12 +9,13 @@
 
 /* Interrupted for ever, or never getting further, is no fault that a call can end. */
 static const fault short_form[] = {
-    {FAULT_SYSCALL, EIO, false},  {FAULT_SYSCALL, EMFILE, false},     {FAULT_SYSCALL, ENOSPC, true},
-    {FAULT_SYSCALL, EINTR, false}, {FAULT_SYSCALL, FAULT_SHORT, false},
+    {FAULT_SYSCALL, EIO, false},         {FAULT_SYSCALL, EMFILE, false},
+    {FAULT_SYSCALL, ENOSPC, true},       {FAULT_SYSCALL, EINTR, false},
+    {FAULT_SYSCALL, FAULT_SHORT, false},
 };
 static const fault long_form[] = {
-    {FAULT_SYSCALL, EIO, true},     {FAULT_SYSCALL, EMFILE, true},  {FAULT_SYSCALL, ENOSPC, false},
-    {FAULT_SYSCALL, EDQUOT, false}, {FAULT_SYSCALL, EDQUOT, true},  {FAULT_SYSCALL, EROFS, false},
+    {FAULT_SYSCALL, EIO, true},     {FAULT_SYSCALL, EMFILE, true}, {FAULT_SYSCALL, ENOSPC, false},
+    {FAULT_SYSCALL, EDQUOT, false}, {FAULT_SYSCALL, EDQUOT, true}, {FAULT_SYSCALL, EROFS, false},
     {FAULT_SYSCALL, EROFS, true},
 };
 

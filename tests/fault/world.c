@@ -12,13 +12,13 @@
 
 static char context[256]; /* for messages */
 
-#define EXPECT(condition, ...)                                     \
-  do {                                                             \
-    if (!(condition)) {                                            \
-      char text[200];                                              \
-      (void)snprintf(text, sizeof text, __VA_ARGS__);              \
-      fail_msg("%s: %s: %s", context, #condition, text);           \
-    }                                                              \
+#define EXPECT(condition, ...)                           \
+  do {                                                   \
+    if (!(condition)) {                                  \
+      char text[200];                                    \
+      (void)snprintf(text, sizeof text, __VA_ARGS__);    \
+      fail_msg("%s: %s: %s", context, #condition, text); \
+    }                                                    \
   } while (0)
 
 /* ---- the world ------------------------------------------------------------------------ */
@@ -142,7 +142,8 @@ static void forbid_old(world *w, unsigned key) {
 /* Whatever a put says, the old version is not seen again. */
 static void put(world *w, unsigned key) {
   int rc = world_put(w, key, 1);
-  EXPECT(rc == NXC_OK || rc == NXC_MEMORY_ONLY || rc == NXC_E_IO || rc == NXC_E_NOMEM, "put: %d", rc);
+  EXPECT(rc == NXC_OK || rc == NXC_MEMORY_ONLY || rc == NXC_E_IO || rc == NXC_E_NOMEM, "put: %d",
+         rc);
   forbid_old(w, key);
   w->new_allowed[key] = rc >= 0;
   w->new_expected[key] = rc == NXC_OK;
@@ -164,7 +165,8 @@ static void act_put_filling(world *w) {
     nxc_slice part = slice_of(filling, sizeof filling);
     nxc_record r = test_record(slice(name), &part);
     int rc = nxc_put(w->cache, &r);
-    EXPECT(rc == NXC_OK || rc == NXC_MEMORY_ONLY || rc == NXC_E_IO || rc == NXC_E_NOMEM, "put: %d", rc);
+    EXPECT(rc == NXC_OK || rc == NXC_MEMORY_ONLY || rc == NXC_E_IO || rc == NXC_E_NOMEM, "put: %d",
+           rc);
   }
 }
 
@@ -213,8 +215,11 @@ static void act_clear(world *w) {
 
 static void act_judge(world *w) {
   nxc_slice tag = slice("tag");
-  nxc_record r = {.created_ms = TEST_EPOCH_MS, .revalidate_ms = NXC_NEVER, .expire_ms = NXC_NEVER,
-                  .tags = &tag, .tag_count = 1};
+  nxc_record r = {.created_ms = TEST_EPOCH_MS,
+                  .revalidate_ms = NXC_NEVER,
+                  .expire_ms = NXC_NEVER,
+                  .tags = &tag,
+                  .tag_count = 1};
   nxc_found found;
   int rc = nxc_judge(w->cache, &r, &tag, 1, &found);
   EXPECT(rc == NXC_OK || rc == NXC_MISS, "judge: %d", rc);
@@ -267,7 +272,8 @@ static void remove_directory(world *w) {
 static void act_put_into_nothing(world *w) {
   int rc = world_put(w, PLAIN, 1);
   EXPECT(rc == NXC_OK || rc == NXC_MEMORY_ONLY || rc == NXC_BORN_DEAD || rc == NXC_E_IO ||
-             rc == NXC_E_NOMEM, "put: %d", rc);
+             rc == NXC_E_NOMEM,
+         "put: %d", rc);
   forbid_old(w, PLAIN);
   w->new_allowed[PLAIN] = rc >= 0 && rc != NXC_BORN_DEAD;
   w->new_expected[PLAIN] = rc == NXC_OK;

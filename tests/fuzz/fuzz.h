@@ -14,14 +14,14 @@
 #include "nextcache.h"
 
 /* A broken promise: told in one line, and the input is kept by libFuzzer. */
-#define CHECK(condition, ...)                                          \
-  do {                                                                 \
-    if (!(condition)) {                                                \
+#define CHECK(condition, ...)                                                 \
+  do {                                                                        \
+    if (!(condition)) {                                                       \
       fprintf(stderr, "%s:%d: broken: %s: ", __FILE__, __LINE__, #condition); \
-      fprintf(stderr, __VA_ARGS__);                                    \
-      fputc('\n', stderr);                                             \
-      abort();                                                         \
-    }                                                                  \
+      fprintf(stderr, __VA_ARGS__);                                           \
+      fputc('\n', stderr);                                                    \
+      abort();                                                                \
+    }                                                                         \
   } while (0)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

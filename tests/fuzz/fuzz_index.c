@@ -17,13 +17,13 @@
 #define DATA_BYTES (64u << 10) /* of the data file, as much as the template uses */
 #define LARGEST_INDEX (8u << 20)
 
-enum { /* bits of the options byte */
-  RAW = 1,         /* the input is the index */
-  HEADER = 2,      /* the first bytes are a header's */
-  BREAK_SUM = 4,   /* its checksum is not repaired */
-  SHORT_DATA = 8,  /* the data file is cut */
-  NO_DATA = 16,
-  OTHER_BOUND = 32 /* opened with another bound */
+enum {                 /* bits of the options byte */
+       RAW = 1,        /* the input is the index */
+       HEADER = 2,     /* the first bytes are a header's */
+       BREAK_SUM = 4,  /* its checksum is not repaired */
+       SHORT_DATA = 8, /* the data file is cut */
+       NO_DATA = 16,
+       OTHER_BOUND = 32 /* opened with another bound */
 };
 
 static unsigned char *index_bytes, data_bytes[DATA_BYTES];
@@ -47,8 +47,13 @@ static size_t value_size(unsigned key) {
 static int put(nxc_cache *c, unsigned key, unsigned version) {
   nxc_slice part = {value[version][key % KEYS], value_size(key % KEYS)};
   nxc_slice tags[] = {text_slice("all"), key_of(key)};
-  nxc_record r = {.key = key_of(key), .revalidate_ms = NXC_NEVER, .expire_ms = NXC_NEVER,
-                  .tags = tags, .tag_count = 2, .parts = &part, .part_count = 1};
+  nxc_record r = {.key = key_of(key),
+                  .revalidate_ms = NXC_NEVER,
+                  .expire_ms = NXC_NEVER,
+                  .tags = tags,
+                  .tag_count = 2,
+                  .parts = &part,
+                  .part_count = 1};
   return nxc_put(c, &r);
 }
 
@@ -139,7 +144,8 @@ static void patch_one(input *in, unsigned char *index, size_t size, unsigned cha
 
   switch (where % 8) {
   case 0: /* the words of the header that change */
-    if (offsetof(nxc__header, boot) + which % 48 * 8 == offsetof(nxc__header, epoch)) epoch_holds = false;
+    if (offsetof(nxc__header, boot) + which % 48 * 8 == offsetof(nxc__header, epoch))
+      epoch_holds = false;
     patch(index, size, offsetof(nxc__header, boot) + which % 48 * 8, how, n);
     break;
   case 1: patch(index, size, offset_of(model->tag_buckets) + which % 96 * 8, how, n); break;
@@ -160,7 +166,8 @@ static void patch_one(input *in, unsigned char *index, size_t size, unsigned cha
 static void write_file(const char *name, const void *bytes, size_t size, size_t length) {
   int fd = openat(directory, name, O_RDWR | O_CREAT | O_TRUNC, 0600);
   CHECK(fd >= 0, "%s: %s", name, strerror(errno));
-  CHECK(pwrite(fd, bytes, size, 0) == (ssize_t)size && ftruncate(fd, (off_t)length) == 0, "%s", name);
+  CHECK(pwrite(fd, bytes, size, 0) == (ssize_t)size && ftruncate(fd, (off_t)length) == 0, "%s",
+        name);
   close(fd);
 }
 
@@ -186,7 +193,8 @@ static void write_damaged(input *in, unsigned options) {
     memcpy(index, in->at, size);
     in->at += size;
   } else if (options & HEADER) {
-    for (size_t i = 0; i < sizeof *h && input_left(in); i++) index[i] ^= (unsigned char)input_number(in, 1);
+    for (size_t i = 0; i < sizeof *h && input_left(in); i++)
+      index[i] ^= (unsigned char)input_number(in, 1);
     length = length_for(h);
     if (!(options & BREAK_SUM)) h->file_bytes = length;
     if (length < size) size = length;
@@ -197,7 +205,8 @@ static void write_damaged(input *in, unsigned options) {
   }
   write_file("index", index, size, length);
   nxc__index_data_name(h->instance, name);
-  if (!(options & NO_DATA)) write_file(name, data, DATA_BYTES, options & SHORT_DATA ? 700 : DATA_BYTES);
+  if (!(options & NO_DATA))
+    write_file(name, data, DATA_BYTES, options & SHORT_DATA ? 700 : DATA_BYTES);
   free(index);
   free(data);
 }
@@ -233,7 +242,8 @@ static void use(nxc_cache *c) {
   for (unsigned k = 0; k < KEYS; k++) {
     int rc = put(c, k, 1);
     CHECK(rc == NXC_OK || rc == NXC_MEMORY_ONLY || rc == NXC_SUPERSEDED || rc == NXC_BORN_DEAD ||
-              rc == NXC_E_IO || rc == NXC_E_TOO_LARGE, "put: %d", rc);
+              rc == NXC_E_IO || rc == NXC_E_TOO_LARGE,
+          "put: %d", rc);
     if (rc == NXC_BORN_DEAD) CHECK(get(c, k) == NXC_MISS, "born dead and served");
   }
   for (unsigned k = 0; k < KEYS; k++) (void)get(c, k);
@@ -242,7 +252,8 @@ static void use(nxc_cache *c) {
     for (unsigned k = 0; k < KEYS; k++) CHECK(get(c, k) == NXC_MISS, "marked and served");
   }
   CHECK(nxc_stats_get(c, &stats) == NXC_OK, "stats");
-  nxc_record life = {.created_ms = 1, .revalidate_ms = 1, .expire_ms = 1, .tags = &all, .tag_count = 1};
+  nxc_record life = {
+      .created_ms = 1, .revalidate_ms = 1, .expire_ms = 1, .tags = &all, .tag_count = 1};
   nxc_found found;
   int rc = nxc_judge(c, &life, NULL, 0, &found);
   CHECK(rc == NXC_OK || rc == NXC_STALE || rc == NXC_MISS, "judge: %d", rc);

@@ -33,7 +33,9 @@ static struct {
   uint64_t order; /* marks so far */
   uint64_t origin;
   uint32_t versions;
-  struct { uint64_t real, order; } births[BIRTHS];
+  struct {
+    uint64_t real, order;
+  } births[BIRTHS];
 } m;
 
 static nxc_cache *cache;
@@ -87,7 +89,8 @@ static void mark_model(unsigned tag, int64_t dead_after_ms, uint64_t order) {
     return;
   }
   int64_t deadline = plus(fuzz_now_ms, dead_after_ms);
-  if (deadline != NXC_NEVER && (!t->deadline_ms || deadline < t->deadline_ms)) t->deadline_ms = deadline;
+  if (deadline != NXC_NEVER && (!t->deadline_ms || deadline < t->deadline_ms))
+    t->deadline_ms = deadline;
   t->stale = order;
 }
 
@@ -124,8 +127,12 @@ static size_t body_size(input *in) {
 static void op_put(input *in) {
   unsigned key = (unsigned)input_number(in, 1) % KEYS, what = (unsigned)input_number(in, 1);
   unsigned born = what >> 4 & 3;
-  entry e = {.there = true, .version = ++m.versions, .size = body_size(in), .tags = what & 15,
-             .revalidate_ms = duration(in), .expire_ms = duration(in)};
+  entry e = {.there = true,
+             .version = ++m.versions,
+             .size = body_size(in),
+             .tags = what & 15,
+             .revalidate_ms = duration(in),
+             .expire_ms = duration(in)};
   uint64_t birth = 0;
   e.birth = m.order;
   if (born < BIRTHS && m.births[born].real) {
@@ -135,10 +142,16 @@ static void op_put(input *in) {
   e.created_ms = fuzz_now_ms;
   if (what & 64) e.created_ms += (int64_t)input_number(in, 2) - 32768;
   nxc_slice tags[TAGS], parts[2] = {{&e.version, sizeof e.version}, {body(e.version), e.size}};
-  nxc_record r = {.key = text_slice(key_names[key]), .class_id = key, .birth = birth,
-                  .created_ms = e.created_ms, .revalidate_ms = e.revalidate_ms,
-                  .expire_ms = e.expire_ms, .tags = tags, .tag_count = tag_slices(e.tags, tags),
-                  .parts = parts, .part_count = 2};
+  nxc_record r = {.key = text_slice(key_names[key]),
+                  .class_id = key,
+                  .birth = birth,
+                  .created_ms = e.created_ms,
+                  .revalidate_ms = e.revalidate_ms,
+                  .expire_ms = e.expire_ms,
+                  .tags = tags,
+                  .tag_count = tag_slices(e.tags, tags),
+                  .parts = parts,
+                  .part_count = 2};
   int rc = nxc_put(cache, &r);
 
   bool fits = e.size < (1u << 20) - 300; /* both tiers */
@@ -158,7 +171,9 @@ static void op_put(input *in) {
 static void op_get(input *in) {
   unsigned key = (unsigned)input_number(in, 1) % KEYS, soft = (unsigned)input_number(in, 1) & 15;
   nxc_slice tags[TAGS];
-  nxc_query q = {.key = text_slice(key_names[key]), .class_id = 15, .soft_tags = tags,
+  nxc_query q = {.key = text_slice(key_names[key]),
+                 .class_id = 15,
+                 .soft_tags = tags,
                  .soft_tag_count = tag_slices(soft, tags)};
   nxc_found found;
   entry *e = &m.entries[key];
@@ -177,8 +192,8 @@ static void op_get(input *in) {
   CHECK(version.size == sizeof e->version && memcmp(version.data, &e->version, version.size) == 0,
         "another version of key %u", key);
   CHECK(part.size == e->size && memcmp(part.data, body(e->version), part.size) == 0, "wrong bytes");
-  CHECK(found.dead_at_ms == x.dead_at_ms, "dead at %lld, expected %lld", (long long)found.dead_at_ms,
-        (long long)x.dead_at_ms);
+  CHECK(found.dead_at_ms == x.dead_at_ms, "dead at %lld, expected %lld",
+        (long long)found.dead_at_ms, (long long)x.dead_at_ms);
   nxc_entry_unref(found.entry);
 }
 
@@ -199,10 +214,16 @@ static void op_judge(input *in) {
   unsigned born = (unsigned)input_number(in, 1) % BIRTHS, bits = (unsigned)input_number(in, 1);
   nxc_slice tags[TAGS], soft[TAGS];
   nxc_found found;
-  entry e = {.birth = m.births[born].order, .created_ms = fuzz_now_ms - (int64_t)input_number(in, 2),
-             .revalidate_ms = duration(in), .expire_ms = duration(in), .tags = bits & 15};
-  nxc_record r = {.birth = m.births[born].real, .created_ms = e.created_ms,
-                  .revalidate_ms = e.revalidate_ms, .expire_ms = e.expire_ms, .tags = tags,
+  entry e = {.birth = m.births[born].order,
+             .created_ms = fuzz_now_ms - (int64_t)input_number(in, 2),
+             .revalidate_ms = duration(in),
+             .expire_ms = duration(in),
+             .tags = bits & 15};
+  nxc_record r = {.birth = m.births[born].real,
+                  .created_ms = e.created_ms,
+                  .revalidate_ms = e.revalidate_ms,
+                  .expire_ms = e.expire_ms,
+                  .tags = tags,
                   .tag_count = tag_slices(e.tags, tags)};
   if (!r.birth) return;
   expected x = judge(&e, bits >> 4);
@@ -268,12 +289,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   size_t large = 0;
   for (unsigned steps = 0; input_left(&in) && steps < 200 && large < 5; steps++) {
     switch (input_number(&in, 1) % 8) {
-    case 0: case 1: {
+    case 0:
+    case 1: {
       op_put(&in);
-      for (unsigned k = 0; k < KEYS; k++) large += m.entries[k].version == m.versions && m.entries[k].size > 70000;
+      for (unsigned k = 0; k < KEYS; k++)
+        large += m.entries[k].version == m.versions && m.entries[k].size > 70000;
       break;
     }
-    case 2: case 3: op_get(&in); break;
+    case 2:
+    case 3: op_get(&in); break;
     case 4: op_mark(&in); break;
     case 5: {
       unsigned i = (unsigned)input_number(&in, 1) % BIRTHS;

@@ -9,7 +9,8 @@ static volatile unsigned char sink;
 /* Reads each byte, so that AddressSanitizer sees a slice that reaches outside. */
 static void touch(nxc_slice whole, nxc_slice s) {
   const unsigned char *from = whole.data, *at = s.data;
-  CHECK(s.size == 0 || (at >= from && at + s.size <= from + whole.size), "a slice leaves the record");
+  CHECK(s.size == 0 || (at >= from && at + s.size <= from + whole.size),
+        "a slice leaves the record");
   for (size_t i = 0; i < s.size; i++) sink ^= at[i];
 }
 
@@ -34,7 +35,8 @@ static void rebuild(nxc_cache *cache, nxc_entry *e, const nxc_record *r) {
   CHECK(again.class_id == r->class_id && again.birth == r->birth &&
             again.created_ms == r->created_ms && again.revalidate_ms == r->revalidate_ms &&
             again.expire_ms == r->expire_ms && again.tag_count == r->tag_count &&
-            again.part_count == r->part_count, "numbers changed");
+            again.part_count == r->part_count,
+        "numbers changed");
   for (size_t i = 0; i < r->tag_count; i++) CHECK(same(tags[i], nxc_entry_tag(twin, i)), "tag");
   for (size_t i = 0; i < r->part_count; i++) CHECK(same(parts[i], nxc_entry_part(twin, i)), "part");
   CHECK(nxc__record_check(twin->record, twin->record->size), "a built record is not well-formed");

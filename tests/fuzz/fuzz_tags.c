@@ -111,8 +111,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   fuzz_now_ms = INT64_C(1780000000000);
   while (input_left(&in)) {
     switch (input_number(&in, 1) % 8) {
-    case 0: case 1: case 2: case 3: damage(&in, x); break;
-    case 4: case 5: mark(&in, x); break;
+    case 0:
+    case 1:
+    case 2:
+    case 3: damage(&in, x); break;
+    case 4:
+    case 5: mark(&in, x); break;
     case 6: raise(&in, x); break;
     default: fuzz_now_ms += (int64_t)input_number(&in, 2) - 32768; break;
     }
