@@ -7,7 +7,7 @@
 //
 // Files are independent: each begins with the database as it was seeded, and
 // its trees begin as the build left them. Arguments pick files by part of name.
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BackOffice } from './lib/backoffice.mjs';
@@ -15,7 +15,8 @@ import { endChildren } from './lib/child.mjs';
 import { shopFolder, Tree } from './lib/tree.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const work = join(shopFolder, '.data/check');
+const works = join(shopFolder, '.data/check');
+const work = join(works, String(process.pid));
 const wanted = process.argv.slice(2);
 const MODES = ['isr', 'cc'];
 let passed = 0;
@@ -95,7 +96,15 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   });
 }
 
-rmSync(work, { recursive: true, force: true });
+/** Removes what runs that failed have left to look at; not what still runs. */
+function tidy() {
+  mkdirSync(works, { recursive: true });
+  for (const name of readdirSync(works)) {
+    if (!existsSync(join('/proc', name))) rmSync(join(works, name), { recursive: true, force: true });
+  }
+}
+
+tidy();
 mkdirSync(work, { recursive: true });
 const backOffice = new BackOffice(join(work, 'back-office'));
 try {
