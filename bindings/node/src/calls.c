@@ -359,16 +359,16 @@ static napi_value set_memory_method(napi_env env, napi_callback_info info) {
   return arguments_end(&args, nxc_set_memory(args.cache->cache, (uint64_t)bytes, (uint64_t)items));
 }
 
+/* clang-format off */
 #define BY_CLASS(X) X(memory_hits) X(disk_hits) X(stale_hits) X(misses) X(puts)
-#define COUNTERS(X)                                                                             \
-  X(removes)                                                                                    \
-  X(marks)                                                                                      \
-  X(clears)                                                                                     \
-  X(dead_by_tag)                                                                                \
-  X(dead_by_age) X(born_dead) X(superseded) X(refused) X(memory_evictions) X(disk_recycled)     \
-      X(disk_overflow) X(disk_moved) X(corrupt) X(disk_errors) X(floor_raises) X(bytes_written) \
-          X(bytes_read) X(memory_bytes) X(memory_limit_bytes) X(memory_items) X(pinned_bytes)   \
-              X(disk_bytes) X(disk_limit_bytes) X(disk_slots) X(epoch) X(disk)
+#define COUNTERS(X) \
+  X(removes) X(marks) X(clears) X(dead_by_tag) X(dead_by_age) \
+  X(born_dead) X(superseded) X(refused) \
+  X(memory_evictions) X(disk_recycled) X(disk_overflow) X(disk_moved) \
+  X(corrupt) X(disk_errors) X(floor_raises) X(bytes_written) X(bytes_read) \
+  X(memory_bytes) X(memory_limit_bytes) X(memory_items) X(pinned_bytes) \
+  X(disk_bytes) X(disk_limit_bytes) X(disk_slots) X(epoch) X(disk)
+/* clang-format on */
 
 static bool set_number(napi_env env, napi_value object, const char *name, double number) {
   napi_value value = number_value(env, number);
