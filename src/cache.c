@@ -509,7 +509,7 @@ static int conclude(nxc__engine *e, const nxc_query *q, const nxc__fetched *f, n
   if (rc == NXC_MISS) return rc;
   found->entry = nxc_entry_ref(f->entry);
   uv_mutex_lock(&e->lock);
-  if (e->store == f->store) {
+  if (e->store == f->store && nxc__token_holds(&f->token)) {
     nxc__memory_insert(e->memory, nxc__hash_key(&x->secret, q->key), f->entry, &known);
   }
   uv_mutex_unlock(&e->lock);

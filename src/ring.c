@@ -15,7 +15,8 @@
  *     copy and a genuine word of the very segment that is being evacuated nobody can
  *     tell, so both go.
  *  3. Of two genuine words the higher position wins; who sees both clears the
- *     loser before using the winner, and an inserter looks again after its CAS.
+ *     loser before using the winner, an inserter looks again after its CAS, and a
+ *     reader before it keeps what it read.
  *  4. A remove leaves a positioned tombstone, also where nothing stood: it beats
  *     an older put in flight.
  *  5. The checksum covers the whole record, and its position: a writer that was
@@ -45,6 +46,7 @@
 #define POSITION_MASK ((UINT64_C(1) << (SEQ_BITS + UNIT_BITS)) - 1)
 #define TOMBSTONE (UINT64_C(1) << 46)
 #define MOVED (UINT64_C(1) << 47)
+#define NEVER_HOLDS UINT64_MAX        /* moved and a tombstone: no such word */
 #define ALLOCATED (UINT64_C(1) << 63) /* of a segment word */
 #define USED 1                        /* of the byte beside a slot */
 
@@ -567,7 +569,12 @@ int nxc__ring_get(nxc__ring *r, nxc__hash hash, nxc_slice key, bool nowait, nxc_
       *entry = NULL;
       return NXC_MISS;
     }
-    *token = (nxc__token){at.slot, at.word};
+    /* A put whose second scan passed this slot before the word stood there does not
+     * know it; one that comes later will clear it. So only what still wins may be
+     * believed for longer than this call. */
+    spot still;
+    bool wins = scan(r, hash, false, &still) && still.slot == at.slot && still.word == at.word;
+    *token = (nxc__token){at.slot, wins ? at.word : NEVER_HOLDS};
     nxc__ring_touch(r, token);
     return NXC_OK;
   }
