@@ -52,15 +52,16 @@ typedef _Atomic uint64_t word;
 
 /* ---- what all processes share ----------------------------------------------------- */
 
-#define COUNTS(X)                                                                                 \
-  X(gets)                                                                                         \
-  X(hits)                                                                                         \
-  X(memory_hits)                                                                                  \
-  X(stale_hits)                                                                                   \
-  X(puts)                                                                                         \
-  X(superseded) X(born_dead) X(memory_only) X(refused) X(overtaken) X(removes) X(marks) X(clears) \
-      X(failed) X(told) X(kills) X(stops) X(wipes) X(checked) X(readable) X(overwritten)          \
-          X(invalidated) X(recycled) X(overrun) X(lost) X(violations)
+#define COUNTS(X)                                                                             \
+  X(gets)                                                                                     \
+  X(hits)                                                                                     \
+  X(memory_hits)                                                                              \
+  X(stale_hits)                                                                               \
+  X(puts)                                                                                     \
+  X(superseded)                                                                               \
+  X(born_dead) X(memory_only) X(refused) X(overtaken) X(removes) X(marks) X(clears) X(failed) \
+      X(told) X(kills) X(stops) X(wipes) X(checked) X(readable) X(overwritten) X(invalidated) \
+          X(recycled) X(overrun) X(lost) X(violations)
 
 typedef struct shared {
   word stamp;
