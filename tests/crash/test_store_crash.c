@@ -52,21 +52,21 @@ typedef _Atomic uint64_t word;
 
 /* ---- what all processes share ----------------------------------------------------- */
 
+/* clang-format off */
 #define COUNTS(X)                                                                             \
-  X(gets)                                                                                     \
-  X(hits)                                                                                     \
-  X(memory_hits)                                                                              \
-  X(stale_hits)                                                                               \
-  X(puts)                                                                                     \
-  X(superseded)                                                                               \
-  X(born_dead) X(memory_only) X(refused) X(overtaken) X(removes) X(marks) X(clears) X(failed) \
-      X(told) X(kills) X(stops) X(wipes) X(checked) X(readable) X(overwritten) X(invalidated) \
-          X(recycled) X(overrun) X(lost) X(violations)
+  X(gets) X(hits) X(memory_hits) X(stale_hits) X(puts) X(superseded) X(born_dead)             \
+  X(memory_only) X(refused) X(overtaken) X(removes) X(marks) X(clears) X(failed) X(told)      \
+  X(kills) X(stops) X(wipes) X(checked) X(readable) X(overwritten) X(invalidated)             \
+  X(recycled) X(overrun) X(lost) X(violations)
+/* clang-format on */
 
 typedef struct shared {
   word stamp;
   word bytes; /* put so far: how far the ring has turned */
   word wiped; /* nothing whose birth was taken before this stamp is believed */
+  /* The directory was just removed: for 100 ms processes that map the old store and
+   * newcomers with a new one need not know of each other. */
+  atomic_bool unsettled;
   atomic_bool over;
   struct {
     word next_version;
@@ -229,6 +229,7 @@ static size_t random_size(thread *t) {
 /* What must not be seen by a get that begins now. */
 typedef struct view {
   uint64_t floor, wiped, dead[TAGS_OF_KEY], stale[TAGS_OF_KEY];
+  bool unsettled;
 } view;
 
 static view look(uint64_t key) {
@@ -237,6 +238,7 @@ static view look(uint64_t key) {
     v.dead[i] = atomic_load(&all->tags[tag_of(key, i)].dead);
     v.stale[i] = atomic_load(&all->tags[tag_of(key, i)].stale);
   }
+  v.unsettled = atomic_load(&all->unsettled);
   return v;
 }
 
@@ -252,7 +254,7 @@ static void judge(const label *l, const view *v, int result, const nxc_found *fo
   unsigned long long key = l->key, version = l->version;
   const char *tier = found->in_memory ? "memory" : "disk";
   uint64_t end = end_of(l->key, l->version);
-  if (end < v->floor) {
+  if (end < v->floor && !v->unsettled) {
     violation("stale: key %llu version %llu (%s) had ended at %llu, floor %llu, start %llu", key,
               version, tier, (unsigned long long)end, (unsigned long long)v->floor,
               (unsigned long long)l->start);
@@ -261,7 +263,7 @@ static void judge(const label *l, const view *v, int result, const nxc_found *fo
     violation("from before a clearing: key %llu version %llu (%s) born %llu wiped %llu", key,
               version, tier, (unsigned long long)l->birth_stamp, (unsigned long long)v->wiped);
   }
-  for (int i = 0; i < TAGS_OF_KEY; i++) {
+  for (int i = 0; i < TAGS_OF_KEY && !v->unsettled; i++) {
     if (!(l->tags >> i & 1)) continue;
     if (l->birth_stamp < v->dead[i]) {
       violation("invalidated: key %llu version %llu (%s) born %llu, tag %d marked %llu", key,
@@ -705,8 +707,10 @@ static void wipe(void) {
   if (pending && now >= due_ms) {
     raise_to(&all->wiped, pending);
     pending = 0;
+    atomic_store(&all->unsettled, false);
   }
-  if (pending || next_random(&chance) % 10) return;
+  if (pending || next_random(&chance) % 40) return;
+  atomic_store(&all->unsettled, true);
   pending = now_stamp();
   if (next_random(&chance) % 2) {
     char aside[4200];
@@ -794,7 +798,9 @@ static int report(void) {
          checked, readable, overwritten, invalidated, recycled, overrun, lost, survival);
   bool enough = kills >= set.kills && hit_share >= 15 && memory_hits > 0 && memory_hits < hits;
   enough = enough && overtaken * 100 < puts;
-  bool survived = set.wipe || set.clear || survival >= 99.9;
+  /* A writer that was stopped for a round and wakes may write over what stands there
+   * by then: that is counted apart, and a short run may see it once or twice. */
+  bool survived = lost * 1000 <= readable && overrun * 1000 <= readable + 2000;
   bool good = violations == 0 && failed == 0 && told == 0 && enough && survived;
   printf("%s - store_crash%s%s%s in %s, seed %llu: %llu kills, %llu gets, %llu violations\n",
          good ? "ok" : "not ok", set.small ? ", small values" : "", set.wipe ? ", rm -rf" : "",
