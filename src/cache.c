@@ -30,7 +30,7 @@
 #define COMPLAIN_MS 60000 /* between two lines about one cause */
 #define REOPENS 8         /* of one call, while others keep replacing the store */
 
-enum cause { CAUSE_DIRECTORY, CAUSE_BOUND, CAUSE_FLUSH, CAUSES };
+enum cause { CAUSE_DIRECTORY, CAUSE_BOUND, CAUSE_FLUSH, CAUSE_SPACE, CAUSES };
 
 struct nxc__engine {
   nxc__engine *prev, *next; /* in the process's list */
@@ -665,12 +665,24 @@ static void reserve(nxc__put *p) {
   }
 }
 
+static void complain_of_space(nxc__engine *e) {
+  char text[300];
+  snprintf(text, sizeof text,
+           "the file system of the cache directory %.200s is full; new entries live in memory only",
+           e->dir);
+  complain(e, CAUSE_SPACE, text);
+}
+
 static int begin(nxc_cache *cache, nxc__put *p) {
   refresh(cache->engine);
   p->cache = cache;
   p->store = store_of(cache->engine);
   if (p->entry && is_born_dead(cache->engine, p->store, p->entry)) p->planned = NXC_BORN_DEAD;
   reserve(p);
+  if (p->store->disk && p->planned == NXC_E_IO) {
+    nxc__count(p->store->index, NXC__C_DISK_ERRORS, 1);
+    complain_of_space(cache->engine);
+  }
   return NXC_OK;
 }
 
