@@ -354,7 +354,11 @@ static int create_files(int dir, const char *temporary, const char *data, const 
 
 /* 0, or an errno. */
 static int publish(int dir, const char *temporary, const nxc__index *replaces) {
+  struct stat st;
   if (replaces) {
+    /* We may have been stopped for long: what stands there now need not be it. */
+    if (fstatat(dir, "index", &st, AT_SYMLINK_NOFOLLOW)) return errno;
+    if (st.st_ino != replaces->ino) return EEXIST;
     if (renameat(dir, temporary, dir, "index")) return errno;
   } else if (linkat(dir, temporary, dir, "index", 0)) {
     return errno;
