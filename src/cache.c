@@ -68,9 +68,12 @@ static uv_mutex_t engines_lock;
 static nxc__engine *engines;
 static atomic_uint fork_generation;
 
+static nxc__engine *inherited; /* the parent's; their locks may be held for ever here */
+
 static void after_fork(void) {
   atomic_fetch_add(&fork_generation, 1);
-  engines = NULL; /* the parent's; their locks may be held for ever here */
+  DL_CONCAT(inherited, engines); /* kept in sight, for those who look for leaks */
+  engines = NULL;
   uv_mutex_init(&engines_lock);
 }
 
