@@ -159,6 +159,13 @@ static void swap_store(nxc__engine *e, nxc__store *s) {
   nxc__store_unref(old);
 }
 
+/* Something was changed that other processes cannot be told of. */
+static void note_unshared(nxc__engine *e) {
+  uv_mutex_lock(&e->lock);
+  e->unshared = true;
+  uv_mutex_unlock(&e->lock);
+}
+
 /* Opens the directory's store, or what stands in for it, and puts it to use. */
 static int open_store(nxc__engine *e, const nxc__store *died, nxc__trouble *trouble) {
   nxc__place place = {e->dir, e->options.disk_bytes, e->options.tag_rows};
@@ -411,6 +418,16 @@ static nxc_result judge(nxc__index *x, const nxc_entry *entry, const nxc__fate *
   return rc;
 }
 
+/* Whether a look without further tags would find it dead. */
+static bool is_dead_now(nxc__engine *e, const nxc__store *s, const nxc_entry *entry) {
+  nxc_query none = {.soft_tag_count = 0};
+  nxc_found found;
+  nxc__fate fate;
+  uint64_t epoch = nxc__epoch_load(s->index) & ~NXC__EPOCH_DEAD;
+  look_up_fate(s->index, entry, &fate);
+  return judge(s->index, entry, &fate, &none, epoch, wall_ms(e), &found) == NXC_MISS;
+}
+
 static void count_verdict(nxc__index *x, nxc_result rc, const nxc_found *found, unsigned class_id) {
   if (rc == NXC_MISS) {
     nxc__count(x, NXC__C_MISSES + class_id, 1);
@@ -513,7 +530,7 @@ static int conclude(nxc__engine *e, const nxc_query *q, const nxc__fetched *f, n
   found->entry = nxc_entry_ref(f->entry);
   uv_mutex_lock(&e->lock);
   if (e->store == f->store && nxc__token_holds(&f->token)) {
-    nxc__memory_insert(e->memory, nxc__hash_key(&x->secret, q->key), f->entry, &known);
+    nxc__memory_insert(e->memory, f->hash, f->entry, &known);
   }
   uv_mutex_unlock(&e->lock);
   return rc;
@@ -531,15 +548,15 @@ void nxc__fetched_release(nxc__fetched *f) {
   *f = (nxc__fetched){.result = NXC_MISS};
 }
 
-static void fetch(nxc__store *s, nxc_slice key, bool nowait, nxc__fetched *f) {
-  *f = (nxc__fetched){.result = NXC_MISS, .store = s};
+static void fetch(nxc__store *s, nxc__hash hash, nxc_slice key, bool nowait, nxc__fetched *f) {
+  *f = (nxc__fetched){.result = NXC_MISS, .store = s, .hash = hash};
   if (!s->disk) return;
-  nxc__hash hash = nxc__hash_key(&s->index->secret, key);
   f->result = nxc__ring_get(&s->ring, hash, key, nowait, &f->entry, &f->token);
 }
 
 void nxc__fetch(nxc_cache *cache, nxc_slice key, nxc__fetched *f) {
-  fetch(store_of(cache->engine), key, false, f);
+  nxc__store *s = store_of(cache->engine);
+  fetch(s, nxc__hash_key(&s->index->secret, key), key, false, f);
 }
 
 int nxc__get(nxc_cache *cache, const nxc_query *q, bool nowait, nxc_found *found) {
@@ -563,7 +580,7 @@ int nxc__get(nxc_cache *cache, const nxc_query *q, bool nowait, nxc_found *found
   if (!s) return rc;
 
   nxc__fetched f;
-  fetch(s, q->key, nowait, &f);
+  fetch(s, hash, q->key, nowait, &f);
   rc = f.result == NXC__WOULD_BLOCK ? NXC__WOULD_BLOCK : conclude(e, q, &f, found);
   nxc__fetched_release(&f);
   return rc;
@@ -582,13 +599,7 @@ typedef struct moving {
 
 static bool is_worth_moving(void *arg, const nxc_entry *entry) {
   const moving *m = arg;
-  nxc_found found;
-  nxc_query none = {.soft_tag_count = 0};
-  nxc__fate fate;
-  uint64_t epoch = nxc__epoch_load(m->store->index);
-  if (epoch & NXC__EPOCH_DEAD) return false;
-  look_up_fate(m->store->index, entry, &fate);
-  return judge(m->store->index, entry, &fate, &none, epoch, wall_ms(m->engine), &found) != NXC_MISS;
+  return !nxc__store_is_dead(m->store) && !is_dead_now(m->engine, m->store, entry);
 }
 
 static void move_records(void *arg) {
@@ -644,24 +655,13 @@ static nxc_slice key_of(const nxc_entry *entry) {
   return r.key;
 }
 
-/* Whether it would be dead at the first look. */
-static bool is_born_dead(nxc__engine *e, const nxc__store *s, const nxc_entry *entry) {
-  nxc_query none = {.soft_tag_count = 0};
-  nxc_found found;
-  nxc__fate fate;
-  uint64_t epoch = nxc__epoch_load(s->index) & ~NXC__EPOCH_DEAD;
-  look_up_fate(s->index, entry, &fate);
-  return judge(s->index, entry, &fate, &none, epoch, wall_ms(e), &found) == NXC_MISS;
-}
-
 /* A position for the put, or for the tombstone that stands in for it: taken now, so
  * that it is not later than that of a put which the same caller begins next. */
 static void reserve(nxc__put *p) {
   nxc__ring *ring = &p->store->ring;
   if (!p->store->disk) return;
-  nxc__hash hash = nxc__hash_key(&p->store->index->secret, p->key);
-  if (p->planned == NXC_OK) p->planned = nxc__ring_reserve(ring, hash, p->entry, &p->write);
-  if (p->planned != NXC_OK && nxc__ring_reserve(ring, hash, NULL, &p->write) != NXC_OK) {
+  if (p->planned == NXC_OK) p->planned = nxc__ring_reserve(ring, p->hash, p->entry, &p->write);
+  if (p->planned != NXC_OK && nxc__ring_reserve(ring, p->hash, NULL, &p->write) != NXC_OK) {
     p->planned = NXC_E_IO;
     p->write.word = 0;
     if (nxc__ring_is_spent(ring)) nxc__store_kill(p->store); /* the next call makes it anew */
@@ -676,33 +676,37 @@ static void complain_of_space(nxc__engine *e) {
   complain(e, CAUSE_SPACE, text);
 }
 
-static int begin(nxc_cache *cache, nxc__put *p) {
-  refresh(cache->engine);
+/* The directory was looked at just before. */
+static void begin(nxc_cache *cache, nxc__put *p) {
   p->cache = cache;
   p->store = store_of(cache->engine);
-  if (p->entry && is_born_dead(cache->engine, p->store, p->entry)) p->planned = NXC_BORN_DEAD;
+  p->hash = nxc__hash_key(&p->store->index->secret, p->key);
+  if (p->entry && is_dead_now(cache->engine, p->store, p->entry)) p->planned = NXC_BORN_DEAD;
   reserve(p);
   if (p->store->disk && p->planned == NXC_E_IO) {
     nxc__count(p->store->index, NXC__C_DISK_ERRORS, 1);
     complain_of_space(cache->engine);
   }
-  return NXC_OK;
 }
 
 int nxc__put_begin(nxc_cache *cache, nxc_entry *entry, nxc__put *p) {
   int rc = nxc__usable(cache);
   if (rc != NXC_OK) return rc;
   if (!entry) return NXC_E_INVALID;
+  if (!refresh(cache->engine)) return NXC_E_NOMEM;
   *p = (nxc__put){.entry = nxc_entry_ref(entry), .key = key_of(entry)};
-  return begin(cache, p);
+  begin(cache, p);
+  return NXC_OK;
 }
 
 int nxc__remove_begin(nxc_cache *cache, nxc_slice key, nxc__put *p) {
   int rc = nxc__usable(cache);
   if (rc != NXC_OK) return rc;
   if (!nxc__is_sane(key)) return NXC_E_INVALID;
+  if (!refresh(cache->engine)) return NXC_E_NOMEM;
   *p = (nxc__put){.key = key};
-  return begin(cache, p);
+  begin(cache, p);
+  return NXC_OK;
 }
 
 bool nxc__put_blocks(const nxc__put *p) {
@@ -710,20 +714,20 @@ bool nxc__put_blocks(const nxc__put *p) {
 }
 
 /* Puts into the memory tier, unless it is not the tier of this store any more. */
-static bool keep_in_memory(const nxc__put *p, nxc__hash hash, const nxc__token *token) {
+static bool keep_in_memory(const nxc__put *p, const nxc__token *token) {
   nxc__engine *e = p->cache->engine;
   /* Epoch 0: the first hit looks its tags up. */
   nxc__known known = {.token = *token};
   uv_mutex_lock(&e->lock);
-  bool kept = e->store == p->store && nxc__memory_insert(e->memory, hash, p->entry, &known);
+  bool kept = e->store == p->store && nxc__memory_insert(e->memory, p->hash, p->entry, &known);
   uv_mutex_unlock(&e->lock);
   return kept;
 }
 
-static void forget_in_memory(const nxc__put *p, nxc__hash hash) {
+static void forget_in_memory(const nxc__put *p) {
   nxc__engine *e = p->cache->engine;
   uv_mutex_lock(&e->lock);
-  nxc__memory_remove(e->memory, hash, p->key);
+  nxc__memory_remove(e->memory, p->hash, p->key);
   uv_mutex_unlock(&e->lock);
 }
 
@@ -733,16 +737,12 @@ static int commit(const nxc__put *p, nxc__token *token) {
   nxc__engine *e = p->cache->engine;
   if (p->store->disk)
     return p->write.word ? nxc__ring_commit(&p->store->ring, &p->write, token) : NXC_E_IO;
-  if (e->dir) {
-    uv_mutex_lock(&e->lock);
-    e->unshared = true;
-    uv_mutex_unlock(&e->lock);
-  }
+  if (e->dir) note_unshared(e);
   return p->entry && p->planned == NXC_OK ? NXC_MEMORY_ONLY : NXC_OK;
 }
 
-static int finish_remove(const nxc__put *p, nxc__hash hash, int committed) {
-  forget_in_memory(p, hash);
+static int finish_remove(const nxc__put *p, int committed) {
+  forget_in_memory(p);
   nxc__count(p->store->index, NXC__C_REMOVES, 1);
   bool shared = p->store->disk || !p->cache->engine->dir;
   return shared && committed != NXC_E_IO ? NXC_OK : NXC_E_IO;
@@ -750,14 +750,13 @@ static int finish_remove(const nxc__put *p, nxc__hash hash, int committed) {
 
 /* A put that could not be planned: a tombstone was committed for it. The memory tier
  * may keep a value that is only too large, as long as the tombstone stands. */
-static int finish_unwritten(const nxc__put *p, nxc__hash hash, int committed,
-                            const nxc__token *token) {
+static int finish_unwritten(const nxc__put *p, int committed, const nxc__token *token) {
   nxc__index *x = p->store->index;
-  if (committed == NXC_OK && p->planned != NXC_BORN_DEAD && keep_in_memory(p, hash, token)) {
+  if (committed == NXC_OK && p->planned != NXC_BORN_DEAD && keep_in_memory(p, token)) {
     nxc__count(x, NXC__C_PUTS + p->entry->record->class_id, 1);
     return NXC_MEMORY_ONLY;
   }
-  forget_in_memory(p, hash);
+  forget_in_memory(p);
   if (p->planned == NXC_BORN_DEAD) {
     nxc__count(x, NXC__C_BORN_DEAD, 1);
     return committed == NXC_E_IO ? NXC_E_IO : NXC_BORN_DEAD;
@@ -767,16 +766,16 @@ static int finish_unwritten(const nxc__put *p, nxc__hash hash, int committed,
   return committed == NXC_E_IO ? NXC_E_IO : p->planned;
 }
 
-static int finish_put(const nxc__put *p, nxc__hash hash, int committed, const nxc__token *token) {
+static int finish_put(const nxc__put *p, int committed, const nxc__token *token) {
   nxc__index *x = p->store->index;
-  if (p->planned != NXC_OK) return finish_unwritten(p, hash, committed, token);
+  if (p->planned != NXC_OK) return finish_unwritten(p, committed, token);
   bool stands = committed == NXC_OK || committed == NXC_MEMORY_ONLY;
-  bool kept = stands && keep_in_memory(p, hash, token);
+  bool kept = stands && keep_in_memory(p, token);
   if (committed == NXC_OK || (committed == NXC_MEMORY_ONLY && kept)) {
     nxc__count(x, NXC__C_PUTS + p->entry->record->class_id, 1);
     return committed;
   }
-  forget_in_memory(p, hash);
+  forget_in_memory(p);
   if (committed == NXC_SUPERSEDED) {
     nxc__count(x, NXC__C_SUPERSEDED, 1);
     return committed;
@@ -786,10 +785,9 @@ static int finish_put(const nxc__put *p, nxc__hash hash, int committed, const nx
 }
 
 int nxc__put_finish(nxc__put *p) {
-  nxc__hash hash = nxc__hash_key(&p->store->index->secret, p->key);
   nxc__token token = {NULL, 0};
   int committed = commit(p, &token);
-  int rc = p->entry ? finish_put(p, hash, committed, &token) : finish_remove(p, hash, committed);
+  int rc = p->entry ? finish_put(p, committed, &token) : finish_remove(p, committed);
 
   if (p->write.half_way) start_mover(p->cache->engine, p->store);
   nxc_entry_unref(p->entry);
@@ -854,9 +852,7 @@ int nxc__mark_flush(nxc_cache *cache, nxc__store *s) {
   int rc = NXC_OK;
 
   if (!s->disk && e->dir) {
-    uv_mutex_lock(&e->lock);
-    e->unshared = true;
-    uv_mutex_unlock(&e->lock);
+    note_unshared(e);
     rc = NXC_E_IO;
   } else if (s->disk) {
     uint64_t mine = atomic_fetch_add(&e->flushes_wanted, 1) + 1;

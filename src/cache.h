@@ -28,6 +28,7 @@ int nxc__get(nxc_cache *cache, const nxc_query *query, bool nowait, nxc_found *f
 
 typedef struct nxc__fetched { /* what the disk said; good for several queries */
   int result;                 /* as nxc__ring_get() */
+  nxc__hash hash;             /* of the key */
   nxc_entry *entry;           /* a reference, or NULL */
   nxc__token token;
   nxc__store *store; /* a reference, or NULL */
@@ -48,6 +49,7 @@ typedef struct nxc__put {
   nxc_entry *entry;  /* a reference; NULL: remove */
   nxc__store *store; /* a reference */
   nxc_slice key;     /* of the entry, or of the caller's bytes */
+  nxc__hash hash;    /* of the key */
   nxc__write write;
   int planned; /* NXC_OK: do it; else why the key is removed instead */
 } nxc__put;

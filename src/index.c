@@ -31,7 +31,6 @@
 #define MAX_TAG_BUCKETS (1u << 21)
 #define LOCK_LIVE 0     /* byte that every process locks for reading */
 #define LOCK_COUNTERS 1 /* first of the bytes that own a counter row */
-#define CEILING_ROUNDS 64
 
 _Static_assert(sizeof(nxc__header) <= PAGE, "the header is one page");
 
@@ -131,7 +130,7 @@ static int header_init(nxc__header *h, const nxc__plan *plan) {
    * start, with the number of segments as sequence; 0 means "never used". */
   uint64_t before = g->segments ? g->segments - 1 : 0;
   atomic_init(&h->cursor, before << 32 | g->segment_bytes / NXC__UNIT);
-  atomic_init(&h->ceiling, (uint64_t)g->segments * (CEILING_ROUNDS + 1));
+  atomic_init(&h->ceiling, (uint64_t)g->segments * (NXC__CEILING_ROUNDS + 1));
   return 0;
 }
 
@@ -154,7 +153,7 @@ static void catch_up_after_boot(nxc__index *x) {
     uint64_t n = x->geometry.segments, cursor = atomic_load(&h->cursor);
     uint64_t next = (cursor >> 32) + 1, ceiling = atomic_load(&h->ceiling);
     if (next < ceiling) next += (ceiling - next + n - 1) / n * n; /* keeps the order of the ring */
-    nxc__word_raise(&h->ceiling, next + n * CEILING_ROUNDS);
+    nxc__word_raise(&h->ceiling, next + n * NXC__CEILING_ROUNDS);
     (void)nxc__index_flush(x);
     nxc__word_raise(&h->cursor, (next - 1) << 32 | x->geometry.segment_bytes / NXC__UNIT);
   }

@@ -37,8 +37,7 @@
 #define FIRST_READ 4096         /* where nothing is known of the size */
 #define INLINE_LIMIT (1u << 20) /* a larger one is not copied on an event loop */
 #define TRIES 64                /* of a loop that other processes can upset */
-#define CEILING_ROUNDS 64
-#define FULL_DISK_MS 1000 /* between two rounds that look for room on a full disk */
+#define FULL_DISK_MS 1000       /* between two rounds that look for room on a full disk */
 
 #define SEQ_BITS 28
 #define UNIT_BITS 18
@@ -136,7 +135,7 @@ static void advance(nxc__ring *r, uint64_t seen) {
   /* Only while the cursor stands is `holds` the sequence of the round before. */
   if (atomic_load(&h->cursor) != seen) return;
   if (next >= atomic_load(&h->ceiling)) {
-    nxc__word_raise(&h->ceiling, next + n * CEILING_ROUNDS);
+    nxc__word_raise(&h->ceiling, next + n * NXC__CEILING_ROUNDS);
     (void)nxc__index_flush(r->index);
   }
   uint64_t target = next << 32;

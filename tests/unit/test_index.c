@@ -8,19 +8,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-static int on_testbed(void **state) {
-  testbed *s = calloc(1, sizeof *s);
-  testbed_open(s, 8 * MB, 64);
-  *state = s;
-  return 0;
-}
-
-static int off_testbed(void **state) {
-  testbed_close(*state);
-  free(*state);
-  return 0;
-}
-
 static void geometry_follows_the_bound(void **state) {
   (void)state;
   static const struct {

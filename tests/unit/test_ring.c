@@ -6,19 +6,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static int on_testbed(void **state) {
-  testbed *s = calloc(1, sizeof *s);
-  testbed_open(s, 8 * MB, 64);
-  *state = s;
-  return 0;
-}
-
-static int off_testbed(void **state) {
-  testbed_close(*state);
-  free(*state);
-  return 0;
-}
-
 static nxc_entry *entry_of(const char *key, char fill, size_t size) {
   char *bytes = malloc(size + 1);
   memset(bytes, fill, size);

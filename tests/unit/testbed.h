@@ -50,4 +50,18 @@ static inline void testbed_close(testbed *t) {
   test_dir_remove(t->path);
 }
 
+/* Set-up and tear-down of a cmocka test: 8 MB, 64 tag rows. */
+static inline int on_testbed(void **state) {
+  testbed *s = calloc(1, sizeof *s);
+  testbed_open(s, 8 * MB, 64);
+  *state = s;
+  return 0;
+}
+
+static inline int off_testbed(void **state) {
+  testbed_close(*state);
+  free(*state);
+  return 0;
+}
+
 #endif /* NXC_TEST_TESTBED_H */
