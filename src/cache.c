@@ -1,91 +1,16 @@
-/* cache.c - the composition: one engine per directory and process, handles on it.
+/* cache.c - the composition: judge, get, put, remove, mark.
  *
- *   handle -> engine -> memory tier      behind the engine's one mutex
- *                    -> store            replaced as a whole, counted
- *
- * No disk, no callback and no large allocation happens under the mutex; a store is
- * used outside of it through a reference. A get looks at the clock and, at most
- * every 100 ms, at the directory; a put, a remove and a mark look at the directory
- * every time. Who finds that the directory holds another store than the mapped one
- * kills the old one for all, opens the new one and empties the memory tier.
+ * No disk, no callback and no large allocation happens under the engine's mutex. A
+ * get looks at the clock and, at most every 100 ms, at the directory; a put, a
+ * remove and a mark look at the directory every time.
  */
 #include "cache.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <utlist.h>
-#include <uv.h>
 
 #include "tags.h"
-
-#define MIB (UINT64_C(1) << 20)
-#define CHECK_MS 100      /* between two looks at the directory by gets */
-#define RETRY_MS 5000     /* between two tries of a directory that failed */
-#define COMPLAIN_MS 60000 /* between two lines about one cause */
-#define REOPENS 8         /* of one call, while others keep replacing the store */
-
-enum cause { CAUSE_DIRECTORY, CAUSE_BOUND, CAUSE_FLUSH, CAUSE_SPACE, CAUSES };
-
-struct nxc__engine {
-  nxc__engine *prev, *next; /* in the process's list */
-  nxc_cache *handles;       /* behind `tell_lock` */
-  uv_mutex_t tell_lock;     /* held while the host is told, recursive: it may call back */
-  unsigned generation;      /* of fork() */
-  char *dir;                /* NULL: no disk is wanted */
-  nxc_options options;
-
-  uv_mutex_t lock; /* of the next three */
-  nxc__memory *memory;
-  nxc__store *store;
-  bool unshared; /* something was changed while the directory could not be used */
-
-  uv_mutex_t reopen_lock;   /* taken before `lock` */
-  atomic_llong check_at_ms; /* on the monotonic clock */
-  atomic_llong retry_at_ms;
-  atomic_llong complain_at_ms[CAUSES];
-
-  uv_mutex_t flush_lock; /* of `flushed` */
-  _Atomic uint64_t flushes_wanted;
-  uint64_t flushed;
-  const nxc__store *flushed_store;
-
-  uv_mutex_t mover_lock; /* of the next two */
-  bool mover_started;
-  uv_thread_t mover;
-  atomic_bool mover_busy;
-};
-
-/* ---- the process's engines -------------------------------------------------------- */
-
-static uv_once_t once = UV_ONCE_INIT;
-static uv_mutex_t engines_lock;
-static nxc__engine *engines;
-static atomic_uint fork_generation;
-
-static nxc__engine *inherited; /* the parent's; their locks may be held for ever here */
-
-static void after_fork(void) {
-  atomic_fetch_add(&fork_generation, 1);
-  DL_CONCAT(inherited, engines); /* kept in sight, for those who look for leaks */
-  engines = NULL;
-  uv_mutex_init(&engines_lock);
-}
-
-static void init_process(void) {
-  uv_mutex_init(&engines_lock);
-  pthread_atfork(NULL, NULL, after_fork);
-}
-
-int nxc__usable(const nxc_cache *cache) {
-  if (!cache) return NXC_E_INVALID;
-  return cache->engine->generation == atomic_load(&fork_generation) ? NXC_OK : NXC_E_FORKED;
-}
 
 bool nxc__is_sane(nxc_slice s) {
   return s.data || !s.size;
@@ -97,270 +22,6 @@ static bool all_sane(const nxc_slice *s, size_t n) {
     if (!nxc__is_sane(s[i])) return false;
   }
   return true;
-}
-
-/* ---- time and trouble ------------------------------------------------------------- */
-
-static int64_t wall_ms(const nxc__engine *e) {
-  struct timespec t;
-  if (e->options.now_ms) return e->options.now_ms(e->options.now_arg);
-  clock_gettime(CLOCK_REALTIME, &t);
-  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* Whether the moment has come, for one of all that ask. */
-static bool is_due(atomic_llong *at_ms, int64_t every_ms) {
-  int64_t now = nxc__steady_ms();
-  long long at = atomic_load_explicit(at_ms, memory_order_relaxed);
-  return now >= at && atomic_compare_exchange_strong(at_ms, &at, now + every_ms);
-}
-
-/* Tells the host, through the oldest handle that has ears. No lock is held but the
- * one that keeps that handle from being closed meanwhile. */
-static void complain(nxc__engine *e, enum cause cause, const char *text) {
-  if (!text[0] || !is_due(&e->complain_at_ms[cause], COMPLAIN_MS)) return;
-  nxc_cache *handle;
-  uv_mutex_lock(&e->tell_lock);
-  DL_FOREACH (e->handles, handle) {
-    if (handle->on_error) break;
-  }
-  if (handle) handle->on_error(handle->on_error_arg, text);
-  uv_mutex_unlock(&e->tell_lock);
-}
-
-static void complain_of_directory(nxc__engine *e, const nxc__trouble *trouble) {
-  complain(e, trouble->fatal ? CAUSE_DIRECTORY : CAUSE_BOUND, trouble->text);
-}
-
-/* ---- the store in use ------------------------------------------------------------- */
-
-static nxc__store *store_of(nxc__engine *e) {
-  uv_mutex_lock(&e->lock);
-  nxc__store *s = nxc__store_ref(e->store);
-  uv_mutex_unlock(&e->lock);
-  return s;
-}
-
-static void swap_store(nxc__engine *e, nxc__store *s) {
-  uv_mutex_lock(&e->lock);
-  nxc__store *old = e->store;
-  e->store = s;
-  nxc__memory_clear(e->memory);
-  bool unshared = e->unshared && s->disk;
-  if (unshared) e->unshared = false;
-  uv_mutex_unlock(&e->lock);
-  if (!old) return;
-  nxc__counters_carry(old->index, s->index);
-  /* What was changed here alone is unknown there, by name: so all that is old goes. */
-  if (unshared) {
-    nxc__tags_raise_floor(s->index, true, wall_ms(e));
-    (void)nxc__index_flush(s->index);
-  }
-  nxc__store_unref(old);
-}
-
-/* Something was changed that other processes cannot be told of. */
-static void note_unshared(nxc__engine *e) {
-  uv_mutex_lock(&e->lock);
-  e->unshared = true;
-  uv_mutex_unlock(&e->lock);
-}
-
-/* Opens the directory's store, or what stands in for it, and puts it to use. */
-static int open_store(nxc__engine *e, const nxc__store *died, nxc__trouble *trouble) {
-  nxc__place place = {e->dir, e->options.disk_bytes, e->options.tag_rows};
-  nxc__store *s = NULL;
-  int64_t now = wall_ms(e);
-  int rc = NXC_MEMORY_ONLY;
-
-  if (e->dir) rc = nxc__store_open(&place, now, died, &s, trouble);
-  if (rc == NXC_MEMORY_ONLY) {
-    if (e->dir) atomic_store(&e->retry_at_ms, nxc__steady_ms() + RETRY_MS);
-    if (e->store && !e->store->disk) return NXC_OK; /* what stands in goes on */
-    rc = nxc__store_anonymous(e->options.tag_rows, now, died ? now : 0, &s);
-  }
-  if (rc == NXC_OK) swap_store(e, s);
-  return rc;
-}
-
-/* Looks whether the store in use is still the directory's, and changes it if not.
- * Returns false when nothing better can be had. */
-static bool refresh(nxc__engine *e) {
-  if (!e->dir) return true;
-  uv_mutex_lock(&e->reopen_lock);
-  nxc__store *s = store_of(e);
-  nxc__trouble trouble = {.fatal = false};
-  bool fine = true;
-  if (s->disk) {
-    if (nxc__store_is_dead(s) || !nxc__store_is_current(s, e->dir)) {
-      nxc__store_kill(s);
-      fine = open_store(e, s, &trouble) == NXC_OK;
-    }
-  } else if (is_due(&e->retry_at_ms, RETRY_MS)) {
-    fine = open_store(e, NULL, &trouble) == NXC_OK;
-  }
-  nxc__store_unref(s);
-  uv_mutex_unlock(&e->reopen_lock);
-  complain_of_directory(e, &trouble);
-  return fine;
-}
-
-/* What a get does of it: at most every 100 ms. The time is noted afterwards, so that a
- * thread that is stopped in between keeps nobody from looking. */
-static void look_sometimes(nxc__engine *e) {
-  int64_t now = nxc__steady_ms();
-  if (now < atomic_load_explicit(&e->check_at_ms, memory_order_relaxed)) return;
-  refresh(e);
-  atomic_store_explicit(&e->check_at_ms, now + CHECK_MS, memory_order_relaxed);
-}
-
-/* Locks the engine with a store in use that is not dead, and loads its epoch: true;
- * or false, not locked, when others keep replacing it. */
-static bool lock_alive(nxc__engine *e, uint64_t *epoch) {
-  for (int tries = 0; tries < REOPENS; tries++) {
-    uv_mutex_lock(&e->lock);
-    *epoch = nxc__epoch_load(e->store->index);
-    if (!(*epoch & NXC__EPOCH_DEAD)) return true;
-    uv_mutex_unlock(&e->lock);
-    if (!refresh(e)) break;
-  }
-  return false;
-}
-
-/* ---- open and close --------------------------------------------------------------- */
-
-void nxc_options_init(nxc_options *options) {
-  *options = (nxc_options){
-      .struct_size = sizeof *options,
-      .memory_bytes = 50 * MIB,
-      .disk_bytes = 1024 * MIB,
-  };
-}
-
-static bool options_are_sane(const nxc_options *o) {
-  return o->struct_size == sizeof *o && (o->disk_bytes == 0 || o->disk_bytes >= 8 * MIB) &&
-         (!o->dir || o->dir[0]);
-}
-
-static void engine_free(nxc__engine *e) {
-  if (e->mover_started) uv_thread_join(&e->mover);
-  nxc__memory_destroy(e->memory);
-  nxc__store_unref(e->store);
-  uv_mutex_destroy(&e->tell_lock);
-  uv_mutex_destroy(&e->lock);
-  uv_mutex_destroy(&e->reopen_lock);
-  uv_mutex_destroy(&e->flush_lock);
-  uv_mutex_destroy(&e->mover_lock);
-  free(e->dir);
-  free(e);
-}
-
-static nxc__engine *engine_new(const nxc_options *o, char *dir, nxc__trouble *trouble) {
-  nxc__engine *e = calloc(1, sizeof *e);
-  if (!e) {
-    free(dir);
-    return NULL;
-  }
-  e->options = *o;
-  e->dir = dir;
-  e->generation = atomic_load(&fork_generation);
-  uv_mutex_init_recursive(&e->tell_lock);
-  uv_mutex_init(&e->lock);
-  uv_mutex_init(&e->reopen_lock);
-  uv_mutex_init(&e->flush_lock);
-  uv_mutex_init(&e->mover_lock);
-  e->memory = nxc__memory_create(o->memory_bytes, o->memory_items);
-  if (e->memory && open_store(e, NULL, trouble) == NXC_OK) return e;
-  engine_free(e);
-  return NULL;
-}
-
-/* The name under which handles of one directory find each other; absolute, so that
- * a later chdir() changes nothing. New memory, or NULL. */
-static char *name_of(const char *dir) {
-  char cwd[PATH_MAX];
-  char *real = realpath(dir, NULL);
-  if (real) return real;
-  if (dir[0] == '/' || !getcwd(cwd, sizeof cwd)) return strdup(dir);
-  size_t size = strlen(cwd) + strlen(dir) + 2;
-  char *path = malloc(size);
-  if (path) snprintf(path, size, "%s/%s", cwd, dir);
-  return path;
-}
-
-static nxc__engine *engine_for(const nxc_options *o, nxc__trouble *trouble) {
-  char *name = NULL;
-  nxc__engine *e = NULL;
-
-  if (o->dir && o->disk_bytes) {
-    name = name_of(o->dir);
-    if (!name) return NULL;
-    DL_FOREACH (engines, e) {
-      if (e->dir && strcmp(e->dir, name) == 0) break;
-    }
-  }
-  if (e) {
-    free(name);
-    return e;
-  }
-  e = engine_new(o, name, trouble);
-  if (e) DL_APPEND(engines, e);
-  return e;
-}
-
-int nxc_open(nxc_cache **out, const nxc_options *options) {
-  if (!out || !options || !options_are_sane(options)) return NXC_E_INVALID;
-  *out = NULL;
-  nxc_cache *cache = calloc(1, sizeof *cache);
-  if (!cache) return NXC_E_NOMEM;
-  cache->on_error = options->on_error;
-  cache->on_error_arg = options->on_error_arg;
-
-  nxc__trouble trouble = {.fatal = false};
-  uv_once(&once, init_process);
-  uv_mutex_lock(&engines_lock);
-  nxc__engine *e = engine_for(options, &trouble);
-  if (e) {
-    cache->engine = e;
-    uv_mutex_lock(&e->tell_lock);
-    DL_APPEND(e->handles, cache);
-    uv_mutex_unlock(&e->tell_lock);
-  }
-  uv_mutex_unlock(&engines_lock);
-  if (!e) {
-    free(cache);
-    return NXC_E_NOMEM;
-  }
-  uv_mutex_init(&cache->readings_lock);
-  complain_of_directory(e, &trouble);
-  *out = cache;
-  return NXC_OK;
-}
-
-void nxc_close(nxc_cache *cache) {
-  if (!cache) return;
-  if (nxc__usable(cache) == NXC_OK) { /* an inherited engine is left as it is */
-    nxc__engine *e = cache->engine;
-    uv_mutex_lock(&engines_lock);
-    uv_mutex_lock(&e->tell_lock);
-    DL_DELETE(e->handles, cache);
-    bool last = !e->handles;
-    uv_mutex_unlock(&e->tell_lock);
-    if (last) DL_DELETE(engines, e);
-    uv_mutex_unlock(&engines_lock);
-    if (last) engine_free(e);
-    uv_mutex_destroy(&cache->readings_lock);
-  }
-  free(cache);
-}
-
-int nxc_set_memory(nxc_cache *cache, uint64_t bytes, uint64_t items) {
-  int rc = nxc__usable(cache);
-  if (rc != NXC_OK) return rc;
-  uv_mutex_lock(&cache->engine->lock);
-  nxc__memory_resize(cache->engine->memory, bytes, items);
-  uv_mutex_unlock(&cache->engine->lock);
-  return NXC_OK;
 }
 
 uint64_t nxc_birth(nxc_cache *cache) {
@@ -425,7 +86,7 @@ static bool is_dead_now(nxc__engine *e, const nxc__store *s, const nxc_entry *en
   nxc__fate fate;
   uint64_t epoch = nxc__epoch_load(s->index) & ~NXC__EPOCH_DEAD;
   look_up_fate(s->index, entry, &fate);
-  return judge(s->index, entry, &fate, &none, epoch, wall_ms(e), &found) == NXC_MISS;
+  return judge(s->index, entry, &fate, &none, epoch, nxc__wall_ms(e), &found) == NXC_MISS;
 }
 
 static void count_verdict(nxc__index *x, nxc_result rc, const nxc_found *found, unsigned class_id) {
@@ -450,10 +111,10 @@ int nxc_judge(nxc_cache *cache, const nxc_record *record, const nxc_slice *soft_
     return NXC_E_INVALID;
   }
   nxc__engine *e = cache->engine;
-  look_sometimes(e);
+  nxc__look_sometimes(e);
   *found = (nxc_found){.why = NXC_WHY_ERROR, .dead_at_ms = NXC_NEVER};
   uint64_t epoch;
-  if (!lock_alive(e, &epoch)) return NXC_MISS;
+  if (!nxc__lock_alive(e, &epoch)) return NXC_MISS;
   nxc__store *s = nxc__store_ref(e->store);
   uv_mutex_unlock(&e->lock);
   nxc__index *x = s->index;
@@ -462,7 +123,7 @@ int nxc_judge(nxc_cache *cache, const nxc_record *record, const nxc_slice *soft_
   nxc__fate_init(&fate);
   add_soft_tags(x, &life, record->tags, record->tag_count, 0, &fate);
   add_soft_tags(x, &life, soft_tags, soft_tag_count, record->tag_count, &fate);
-  rc = nxc__verdict(&life, &fate, epoch, wall_ms(e), &found->why, &found->dead_at_ms, &tag);
+  rc = nxc__verdict(&life, &fate, epoch, nxc__wall_ms(e), &found->why, &found->dead_at_ms, &tag);
   if (tag >= 0) {
     size_t i = (size_t)tag;
     name_tag(found, i < record->tag_count ? record->tags[i] : soft_tags[i - record->tag_count]);
@@ -524,7 +185,7 @@ static int conclude(nxc__engine *e, const nxc_query *q, const nxc__fetched *f, n
   uint64_t epoch = nxc__epoch_load(x);
   nxc__known known = {.token = f->token, .epoch = epoch};
   look_up_fate(x, f->entry, &known.fate);
-  nxc_result rc = judge(x, f->entry, &known.fate, q, epoch, wall_ms(e), found);
+  nxc_result rc = judge(x, f->entry, &known.fate, q, epoch, nxc__wall_ms(e), found);
   count_verdict(x, rc, found, q->class_id);
   if (rc == NXC_MISS) return rc;
   found->entry = nxc_entry_ref(f->entry);
@@ -555,7 +216,7 @@ static void fetch(nxc__store *s, nxc__hash hash, nxc_slice key, bool nowait, nxc
 }
 
 void nxc__fetch(nxc_cache *cache, nxc_slice key, nxc__fetched *f) {
-  nxc__store *s = store_of(cache->engine);
+  nxc__store *s = nxc__store_of(cache->engine);
   fetch(s, nxc__hash_key(&s->index->secret, key), key, false, f);
 }
 
@@ -566,10 +227,10 @@ int nxc__get(nxc_cache *cache, const nxc_query *q, bool nowait, nxc_found *found
 
   nxc__engine *e = cache->engine;
   *found = (nxc_found){.dead_at_ms = NXC_NEVER};
-  look_sometimes(e);
-  int64_t now = wall_ms(e);
+  nxc__look_sometimes(e);
+  int64_t now = nxc__wall_ms(e);
   uint64_t epoch;
-  if (!lock_alive(e, &epoch)) {
+  if (!nxc__lock_alive(e, &epoch)) {
     found->why = NXC_WHY_ERROR;
     return NXC_MISS;
   }
@@ -641,10 +302,10 @@ int nxc_entry_create(nxc_cache *cache, const nxc_record *record, nxc_entry **out
   }
   nxc_record r = *record;
   if (!r.birth) {
-    refresh(cache->engine); /* a birth in a store that is over would be too old */
+    nxc__refresh(cache->engine); /* a birth in a store that is over would be too old */
     r.birth = nxc_birth(cache);
   }
-  if (!r.created_ms) r.created_ms = wall_ms(cache->engine);
+  if (!r.created_ms) r.created_ms = nxc__wall_ms(cache->engine);
   *out = NULL;
   return nxc__record_build(&r, out);
 }
@@ -673,13 +334,13 @@ static void complain_of_space(nxc__engine *e) {
   snprintf(text, sizeof text,
            "the file system of the cache directory %.200s is full; new entries live in memory only",
            e->dir);
-  complain(e, CAUSE_SPACE, text);
+  nxc__complain(e, NXC__CAUSE_SPACE, text);
 }
 
 /* The directory was looked at just before. */
 static void begin(nxc_cache *cache, nxc__put *p) {
   p->cache = cache;
-  p->store = store_of(cache->engine);
+  p->store = nxc__store_of(cache->engine);
   p->hash = nxc__hash_key(&p->store->index->secret, p->key);
   if (p->entry && is_dead_now(cache->engine, p->store, p->entry)) p->planned = NXC_BORN_DEAD;
   reserve(p);
@@ -693,7 +354,7 @@ int nxc__put_begin(nxc_cache *cache, nxc_entry *entry, nxc__put *p) {
   int rc = nxc__usable(cache);
   if (rc != NXC_OK) return rc;
   if (!entry) return NXC_E_INVALID;
-  if (!refresh(cache->engine)) return NXC_E_NOMEM;
+  if (!nxc__refresh(cache->engine)) return NXC_E_NOMEM;
   *p = (nxc__put){.entry = nxc_entry_ref(entry), .key = key_of(entry)};
   begin(cache, p);
   return NXC_OK;
@@ -703,7 +364,7 @@ int nxc__remove_begin(nxc_cache *cache, nxc_slice key, nxc__put *p) {
   int rc = nxc__usable(cache);
   if (rc != NXC_OK) return rc;
   if (!nxc__is_sane(key)) return NXC_E_INVALID;
-  if (!refresh(cache->engine)) return NXC_E_NOMEM;
+  if (!nxc__refresh(cache->engine)) return NXC_E_NOMEM;
   *p = (nxc__put){.key = key};
   begin(cache, p);
   return NXC_OK;
@@ -737,7 +398,7 @@ static int commit(const nxc__put *p, nxc__token *token) {
   nxc__engine *e = p->cache->engine;
   if (p->store->disk)
     return p->write.word ? nxc__ring_commit(&p->store->ring, &p->write, token) : NXC_E_IO;
-  if (e->dir) note_unshared(e);
+  if (e->dir) nxc__note_unshared(e);
   return p->entry && p->planned == NXC_OK ? NXC_MEMORY_ONLY : NXC_OK;
 }
 
@@ -826,21 +487,21 @@ int nxc__mark(nxc_cache *cache, const nxc_slice *tags, size_t n, int64_t dead_af
   if (rc != NXC_OK) return rc;
   if (!all_sane(tags, n) || dead_after_ms < 0) return NXC_E_INVALID;
   nxc__engine *e = cache->engine;
-  nxc__store *s = store_of(e);
+  nxc__store *s = nxc__store_of(e);
 
-  nxc__tags_mark(s->index, tags, n, dead_after_ms, wall_ms(e));
+  nxc__tags_mark(s->index, tags, n, dead_after_ms, nxc__wall_ms(e));
   /* Looked at afterwards: a store that was replaced before the mark was made must
    * not be the only one that knows it. */
-  for (int tries = 0; tries < REOPENS; tries++) {
-    refresh(e);
-    nxc__store *now = store_of(e);
+  for (int tries = 0; tries < NXC__REOPENS; tries++) {
+    nxc__refresh(e);
+    nxc__store *now = nxc__store_of(e);
     if (now == s) {
       nxc__store_unref(now);
       break;
     }
     nxc__store_unref(s);
     s = now;
-    nxc__tags_mark(s->index, tags, n, dead_after_ms, wall_ms(e));
+    nxc__tags_mark(s->index, tags, n, dead_after_ms, nxc__wall_ms(e));
   }
   nxc__count(s->index, NXC__C_MARKS, n);
   *store = s;
@@ -848,30 +509,7 @@ int nxc__mark(nxc_cache *cache, const nxc_slice *tags, size_t n, int64_t dead_af
 }
 
 int nxc__mark_flush(nxc_cache *cache, nxc__store *s) {
-  nxc__engine *e = cache->engine;
-  int rc = NXC_OK;
-
-  if (!s->disk && e->dir) {
-    note_unshared(e);
-    rc = NXC_E_IO;
-  } else if (s->disk) {
-    uint64_t mine = atomic_fetch_add(&e->flushes_wanted, 1) + 1;
-    uv_mutex_lock(&e->flush_lock);
-    if (e->flushed_store != s || e->flushed < mine) {
-      uint64_t covers = atomic_load(&e->flushes_wanted);
-      if (nxc__index_flush(s->index)) {
-        rc = NXC_E_IO;
-      } else {
-        e->flushed = covers;
-        e->flushed_store = s;
-      }
-    }
-    uv_mutex_unlock(&e->flush_lock);
-  }
-  if (rc == NXC_E_IO && s->disk) {
-    nxc__count(s->index, NXC__C_DISK_ERRORS, 1);
-    complain(e, CAUSE_FLUSH, "an invalidation could not be flushed to the disk");
-  }
+  int rc = nxc__flush(cache->engine, s);
   nxc__store_unref(s);
   return rc;
 }
@@ -881,91 +519,4 @@ int nxc_mark(nxc_cache *cache, const nxc_slice *tags, size_t tag_count, int64_t 
   if (!tag_count) return nxc__usable(cache);
   int rc = nxc__mark(cache, tags, tag_count, dead_after_ms, &store);
   return rc == NXC_OK ? nxc__mark_flush(cache, store) : rc;
-}
-
-int nxc_clear(nxc_cache *cache) {
-  int rc = nxc__usable(cache);
-  if (rc != NXC_OK) return rc;
-  nxc__engine *e = cache->engine;
-  nxc__trouble trouble = {.fatal = false};
-  refresh(e); /* what is cleared is what the directory holds now */
-  uv_mutex_lock(&e->reopen_lock);
-  nxc__store *s = store_of(e);
-  nxc__count(s->index, NXC__C_CLEARS, 1);
-  if (s->disk) {
-    nxc__store_remove(s, e->dir);
-    rc = open_store(e, s, &trouble);
-  } else {
-    nxc__tags_raise_floor(s->index, true, wall_ms(e));
-    uv_mutex_lock(&e->lock);
-    nxc__memory_clear(e->memory);
-    if (e->dir) {
-      e->unshared = true;
-      rc = NXC_E_IO;
-    }
-    uv_mutex_unlock(&e->lock);
-  }
-  nxc__store_unref(s);
-  uv_mutex_unlock(&e->reopen_lock);
-  complain_of_directory(e, &trouble);
-  return rc;
-}
-
-/* ---- stats ------------------------------------------------------------------------ */
-
-static void sum_classes(const nxc__index *x, unsigned counter, uint64_t out[NXC_CLASSES]) {
-  for (unsigned i = 0; i < NXC_CLASSES; i++) out[i] = nxc__counter_sum(x, counter + i);
-}
-
-static void sum_counters(const nxc__index *x, nxc_stats *out) {
-  sum_classes(x, NXC__C_MEMORY_HITS, out->memory_hits);
-  sum_classes(x, NXC__C_DISK_HITS, out->disk_hits);
-  sum_classes(x, NXC__C_STALE_HITS, out->stale_hits);
-  sum_classes(x, NXC__C_MISSES, out->misses);
-  sum_classes(x, NXC__C_PUTS, out->puts);
-  out->removes = nxc__counter_sum(x, NXC__C_REMOVES);
-  out->marks = nxc__counter_sum(x, NXC__C_MARKS);
-  out->clears = nxc__counter_sum(x, NXC__C_CLEARS);
-  out->dead_by_tag = nxc__counter_sum(x, NXC__C_DEAD_BY_TAG);
-  out->dead_by_age = nxc__counter_sum(x, NXC__C_DEAD_BY_AGE);
-  out->born_dead = nxc__counter_sum(x, NXC__C_BORN_DEAD);
-  out->superseded = nxc__counter_sum(x, NXC__C_SUPERSEDED);
-  out->refused = nxc__counter_sum(x, NXC__C_REFUSED);
-  out->disk_recycled = nxc__counter_sum(x, NXC__C_DISK_RECYCLED);
-  out->disk_overflow = nxc__counter_sum(x, NXC__C_DISK_OVERFLOW);
-  out->disk_moved = nxc__counter_sum(x, NXC__C_DISK_MOVED);
-  out->corrupt = nxc__counter_sum(x, NXC__C_CORRUPT);
-  out->disk_errors = nxc__counter_sum(x, NXC__C_DISK_ERRORS);
-  out->floor_raises = nxc__counter_sum(x, NXC__C_FLOOR_RAISES);
-  out->bytes_written = nxc__counter_sum(x, NXC__C_BYTES_WRITTEN);
-  out->bytes_read = nxc__counter_sum(x, NXC__C_BYTES_READ);
-}
-
-int nxc_stats_get(nxc_cache *cache, nxc_stats *out) {
-  int rc = nxc__usable(cache);
-  if (rc != NXC_OK) return rc;
-  if (!out) return NXC_E_INVALID;
-  nxc__engine *e = cache->engine;
-  *out = (nxc_stats){.disk = 0};
-
-  uv_mutex_lock(&e->lock);
-  nxc__store *s = nxc__store_ref(e->store);
-  nxc__memory_use use = nxc__memory_usage(e->memory);
-  uv_mutex_unlock(&e->lock);
-  sum_counters(s->index, out);
-  out->memory_evictions = use.evictions;
-  out->memory_bytes = use.bytes;
-  out->memory_limit_bytes = use.limit_bytes;
-  out->memory_items = use.items;
-  uint64_t live = nxc__record_live_bytes();
-  out->pinned_bytes = live > use.entry_bytes ? live - use.entry_bytes : 0;
-  out->epoch = nxc__epoch_load(s->index) & ~NXC__EPOCH_DEAD;
-  if (s->disk) {
-    out->disk = 1;
-    out->disk_bytes = nxc__ring_held_bytes(&s->ring);
-    out->disk_limit_bytes = s->index->geometry.bound_bytes;
-    out->disk_slots = (uint64_t)s->index->geometry.buckets * NXC__WAYS;
-  }
-  nxc__store_unref(s);
-  return NXC_OK;
 }

@@ -5,21 +5,7 @@
 #ifndef NXC_CACHE_H
 #define NXC_CACHE_H
 
-#include <uv.h>
-
-#include "memory.h"
-#include "store.h"
-
-typedef struct nxc__engine nxc__engine;
-
-struct nxc_cache {
-  nxc__engine *engine;
-  nxc_cache *prev, *next; /* handles of the engine */
-  void (*on_error)(void *arg, const char *message);
-  void *on_error_arg;
-  uv_mutex_t readings_lock;      /* of the next */
-  struct nxc__reading *readings; /* async.c: reads under way */
-};
+#include "engine.h"
 
 /* ---- get: now -> (read -> conclude) -------------------------------------------- */
 
@@ -72,8 +58,6 @@ int nxc__mark_flush(nxc_cache *cache, nxc__store *store);
 
 /* ---- others ------------------------------------------------------------------------ */
 
-/* NXC_OK, NXC_E_INVALID for NULL, or NXC_E_FORKED. */
-int nxc__usable(const nxc_cache *cache);
 bool nxc__is_sane(nxc_slice s); /* NULL only when it is empty */
 
 #endif
