@@ -4,15 +4,16 @@
  * that JavaScript (Date.now, performance.now) and native code agree without
  * either of them knowing. The file named by CONFORMANCE_CLOCK says what time
  * it is; it is mapped shared, so the test moves time for all its processes by
- * one write. It holds three numbers: a moment (ns since 1970), the real moment
- * at which it was written, and how many times slower than in reality time goes
- * on from there. A replay slows time down, so that what a call costs on this
- * machine does not carry it past the recorded moment of the next one.
+ * one write. It holds a moment (ns since 1970), the real moment at which it was
+ * written, and how many times slower than in reality time goes on from there.
+ * A replay slows time down, so that what a call costs on this machine does not
+ * carry it past the recorded moment of the next one. A fourth number, 0 where
+ * the file ends before it, is how far the wall clock was stepped (ns).
  *
  * The monotonic clocks start where the kernel's are and advance in step with
- * the wall clock, as they would in real life. A clock of processor time is
- * left alone, and so are the times that the kernel itself writes, such as the
- * modification times of files.
+ * the wall clock, but for its steps, as they would in real life. A clock of
+ * processor time is left alone, and so are the times that the kernel itself
+ * writes, such as the modification times of files.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -27,11 +28,11 @@
 #define NS_PER_S INT64_C(1000000000)
 
 struct told {
-  int64_t moment_ns, written_ns, slowness;
+  int64_t moment_ns, written_ns, slowness, stepped_ns;
 };
 
 static const volatile struct told *told;
-static int64_t wall_at_start_ns, monotonic_at_start_ns;
+static int64_t steady_at_start_ns, monotonic_at_start_ns;
 static int (*real_clock_gettime)(clockid_t, struct timespec *);
 
 static int64_t real_ns(clockid_t clock) {
@@ -40,7 +41,8 @@ static int64_t real_ns(clockid_t clock) {
   return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
-static int64_t wall_ns(void) {
+/* The wall clock as if it had never been stepped. */
+static int64_t steady_ns(void) {
   return told->moment_ns + (real_ns(CLOCK_REALTIME) - told->written_ns) / told->slowness;
 }
 
@@ -52,7 +54,7 @@ static void map_file(void) {
   close(fd);
   if (page == MAP_FAILED) return;
   told = page;
-  wall_at_start_ns = wall_ns();
+  steady_at_start_ns = steady_ns();
   monotonic_at_start_ns = real_ns(CLOCK_MONOTONIC);
 }
 
@@ -69,11 +71,11 @@ int clock_gettime(clockid_t clock, struct timespec *out) {
   switch (told ? clock : -1) {
   case CLOCK_REALTIME:
   case CLOCK_REALTIME_COARSE:
-  case CLOCK_TAI: ns = wall_ns(); break;
+  case CLOCK_TAI: ns = steady_ns() + told->stepped_ns; break;
   case CLOCK_MONOTONIC:
   case CLOCK_MONOTONIC_RAW:
   case CLOCK_MONOTONIC_COARSE:
-  case CLOCK_BOOTTIME: ns = monotonic_at_start_ns + (wall_ns() - wall_at_start_ns); break;
+  case CLOCK_BOOTTIME: ns = monotonic_at_start_ns + (steady_ns() - steady_at_start_ns); break;
   default: return real_clock_gettime(clock, out);
   }
   out->tv_sec = ns / NS_PER_S;

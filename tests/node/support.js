@@ -17,6 +17,10 @@ for (const name of Object.keys(process.env)) {
 
 const made = [];
 
+// Claims on lines of the log (lib/log.js) are this process's and its children's alone.
+process.env.TMPDIR = fs.mkdtempSync(path.join(os.tmpdir(), 'nextcache-test-tmp-'));
+made.push(process.env.TMPDIR);
+
 function temporaryDirectory() {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'nextcache-test-'));
   made.push(dir);

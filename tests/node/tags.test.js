@@ -3,7 +3,7 @@ const assert = require('node:assert/strict');
 const { test } = require('node:test');
 const { inPackage } = require('./support');
 
-const { deadAfterMs, headerTags, normalizeTags, pathTags } = inPackage('lib/tags.js');
+const { deadAfterMs, headerTags, normalizeTags, pathTag } = inPackage('lib/tags.js');
 
 test('durations become deadlines', () => {
   const rows = [
@@ -32,21 +32,41 @@ test('tags of a page come from its header', () => {
   assert.deepEqual(headerTags(null), []);
 });
 
-test('both spellings of a path tag are one', () => {
-  assert.deepEqual(normalizeTags(['_N_T_/u/h%C3%A9llo%20w', '_N_T_/u/héllo w']), ['_N_T_/u/héllo w', '_N_T_/u/héllo w']);
+test('all spellings of a tag are one', () => {
+  const rows = [
+    ['_N_T_/u/h%C3%A9llo%20w', '_N_T_/u/héllo w'],
+    ['_N_T_/u/héllo w', '_N_T_/u/héllo w'],
+    ['caf%C3%A9', 'café'],
+    ['_N_T_/blog/a/', '_N_T_/blog/a'],
+    ['_N_T_/', '_N_T_/'],
+    ['_N_T_/index', '_N_T_/'],
+    ['_N_T_/index/index', '_N_T_/index/index'],
+    ['t/', 't/'],
+    ['100%', '100%'],
+    ['%', '%'],
+    ['a,b', 'a,b'],
+    [5, '5'],
+  ];
+  for (const [written, one] of rows) assert.deepEqual(normalizeTags([written]), [one]);
   assert.deepEqual(normalizeTags('one'), ['one']);
-  assert.deepEqual(normalizeTags(['100%', '%', 5]), ['100%', '%', '5']);
   assert.deepEqual(normalizeTags(undefined), []);
+});
+
+test('a tag with a comma is one tag of a fetch, and two of a page, as in Next', () => {
+  assert.deepEqual(normalizeTags(['a,b']), ['a,b']);
+  assert.deepEqual(headerTags({ headers: { 'x-next-cache-tags': 'a,b' } }), ['a', 'b']);
 });
 
 test('paths become the tags that Next gives its pages', () => {
   const rows = [
-    [['/blog/a'], ['_N_T_/blog/a']],
-    [['/blog/a/'], ['_N_T_/blog/a']],
-    [['/'], ['_N_T_/', '_N_T_/index']],
-    [['/index'], ['_N_T_/index', '_N_T_/']],
-    [['/', 'layout'], ['_N_T_/layout']],
-    [['/blog/[slug]', 'page'], ['_N_T_/blog/[slug]/page']],
+    [['/blog/a'], '_N_T_/blog/a'],
+    [['/blog/a/'], '_N_T_/blog/a'],
+    [['/'], '_N_T_/'],
+    [['/index'], '_N_T_/'],
+    [['/', 'layout'], '_N_T_/layout'],
+    [['/', 'page'], '_N_T_/page'],
+    [['/blog/[slug]', 'page'], '_N_T_/blog/[slug]/page'],
+    [['/blog/', 'layout'], '_N_T_/blog/layout'],
   ];
-  for (const [args, tags] of rows) assert.deepEqual(pathTags(...args), tags, args.join(' '));
+  for (const [args, tag] of rows) assert.equal(pathTag(...args), tag, args.join(' '));
 });

@@ -3,18 +3,25 @@
 // starts (performance.timeOrigin + performance.now()): steps of the wall clock
 // do not move it, so two processes may differ for ever. Records carry wall
 // time. Everything that crosses between Next and a record is translated here.
+// (Next 14 looks at the wall clock itself.)
 //
 // The offset is a whole number of milliseconds and 0 until the clocks have
 // really parted, so that fractional time stamps come back bit for bit.
 
+const { isNextBefore } = require('./next');
+
 const TOLERANCE_MS = 5;
 
 let offset = 0;
+let nextLooksAtTheWall; // found out at the first use, when Next is loaded
 
 /** Wall time now, as records have it. */
 const wallNow = () => Date.now();
 /** The time that Next.js would call now. */
-const nextNow = () => performance.timeOrigin + performance.now();
+function nextNow() {
+  nextLooksAtTheWall ??= isNextBefore(15);
+  return nextLooksAtTheWall ? wallNow() : performance.timeOrigin + performance.now();
+}
 
 function currentOffset() {
   const before = nextNow();

@@ -5,8 +5,7 @@
 //
 // Who decides what: Next ages entries by lastModified and cacheControl, and
 // renders before it answers when one is past its expire; tags are decided by
-// the core. "Stale by tag" has no word in this interface, so
-// such an entry is handed out with a lifetime that is just over.
+// the core, and staleness.js says to Next what it found.
 
 const { OK, STALE, theEngine } = require('./engine');
 const { PendingBirths } = require('./births');
@@ -14,48 +13,30 @@ const { BoundedMap } = require('./bounded-map');
 const { birthOfPage } = require('./dead-results');
 const { classOfKind } = require('./classes');
 const { decode } = require('./codec');
-const { debug, warnOnce } = require('./log');
-const { endRetention, isRetained, noteReturned, retain, retention } = require('./retention');
+const { debug, reasonOf, warn, warnOnce } = require('./log');
+const { endRetention, isRetained, noteReturned, retain } = require('./retention');
+const { answers, belongs, kindAsked } = require('./kinds');
 const { createNextCache } = require('./next');
-const { headerTags, normalizeTags } = require('./tags');
+const { PATH_TAG, headerTags, normalizeTags } = require('./tags');
+const { OVER_AGE_MS, freshness, noteLifetime, secondsToMs } = require('./staleness');
 const { isBuilding } = require('./config');
 const { nextNow, toNext, wallNow } = require('./clock');
 const { noteBuild, pageNamespace } = require('./namespace');
-const { readBuildOutput, seedTag } = require('./build-output');
+const { isOfAnotherBuild, noteBuildName } = require('./other-builds');
+const { pageTags } = require('./page-tags');
+const { getImage, setImage } = require('./image-cache');
+const { mayStore, withoutDroppedHeaders } = require('./exclusions');
+const { readBuildOutput, readNotFound, seedTag } = require('./build-output');
 const { resumeTags, withoutResumeData } = require('./resume-data');
 const { lastModifiedOfFresh, revalidateTags } = require('./revalidation');
 const { shared } = require('./shared');
 
-// A lifetime that is over: one second, counted from a little more ago. The
-// response that carries it says s-maxage=1.
-const OVER_SECONDS = 1;
-const OVER_AGE_MS = 1500;
 const RETRY_SECONDS = 30;
 const SEEDS_MAX = 100000;
 const IMPLICIT_MAX = 256;
-const PATH_TAG = '_N_T_';
 
-// Next 14 says less precisely what it asks for.
-const KIND_OF_HINT = { fetch: 'FETCH', app: 'APP_PAGE', pages: 'PAGES' };
-
-const kindAsked = (context) => context.kind ?? KIND_OF_HINT[context.kindHint];
-
-/** Whether a stored value answers a question for `kind`. */
-function answers(kind, value) {
-  if (value === null) return kind === 'PAGES';
-  if (typeof value !== 'object') return false;
-  if (kind === 'PAGES') return value.kind === 'PAGES' || value.kind === 'REDIRECT';
-  return value.kind === kind;
-}
-
-/** The key in the core; undefined while the build of a page is unknown. */
-function storageKey(key, kind, serverDistDir) {
-  if (kind === 'FETCH') return `f:${key}`;
-  if (kind === 'IMAGE') return `i:${key}`;
-  const namespace = pageNamespace(serverDistDir);
-  return namespace && `p:${namespace}:${key}`;
-}
-
+const fetchKey = (key) => `f:${key}`;
+const pageKey = (namespace, key) => namespace && `p:${namespace}:${key}`;
 
 /** Keys of this process whose build output was found and not superseded yet. */
 const liveSeeds = () => shared('seeds', () => new BoundedMap(SEEDS_MAX));
@@ -63,18 +44,30 @@ const liveSeeds = () => shared('seeds', () => new BoundedMap(SEEDS_MAX));
 /** Fetches without cache options, shared between the pages of one build worker. */
 const implicitFetches = () => shared('implicit', () => new BoundedMap(IMPLICIT_MAX));
 
+/** Reads of build output that are under way. */
+const seedReads = () => shared('seeds.reads', () => new Map());
+
+/** Reads a page of the build, once for all gets that come meanwhile: {result, joined}. */
+function readSeed(serverDistDir, storage, key, context) {
+  const reads = seedReads();
+  const id = `${Boolean(context.isFallback)}:${Boolean(context.isRoutePPREnabled)}:${storage}`;
+  const joined = reads.get(id);
+  if (joined) return { result: joined, joined: true };
+  const result = readBuildOutput(serverDistDir, key, context).finally(() => reads.delete(id));
+  reads.set(id, result);
+  return { result, joined: false };
+}
+
 /** Whether Next withholds rscData of a page from this way of asking. */
 const withoutRsc = (context, value) =>
   Boolean(context.isFallback || (context.isRoutePPREnabled && value.postponed != null));
 
-/** A lifetime that Next accepts; anything else makes it answer 500. */
-function usableCacheControl(cacheControl) {
-  const revalidate = cacheControl?.revalidate;
-  const usable = revalidate === false || (typeof revalidate === 'number' && revalidate >= 1);
-  return usable ? cacheControl : undefined;
-}
+const hitInWords = (found) => (found.result === STALE ? reasonOf(found, 'stale') : 'hit');
 
-const secondsToMs = (seconds) => (typeof seconds === 'number' && seconds >= 0 ? seconds * 1000 : Infinity);
+async function reasonOfMiss(namespace, key, found) {
+  const foreign = found.why === 'absent' && (await isOfAnotherBuild(namespace, (other) => pageKey(other, key)));
+  return foreign ? 'of another build' : reasonOf(found, 'dead');
+}
 
 /**
  * Judges a page of the build. When the marks of its time have been lost with a
@@ -125,20 +118,26 @@ class CacheHandler {
   async get(key, context = {}) {
     try {
       const kind = kindAsked(context);
-      return await (kind === 'FETCH' ? this.#getFetch(key, context) : this.#getResponse(key, kind, context));
+      if (kind === 'FETCH') return await this.#getFetch(key, context);
+      if (kind === 'IMAGE') return await getImage(key);
+      return await this.#getResponse(key, kind, context);
     } catch (error) {
-      warnOnce('get', `a get failed and was answered as a miss: ${error.stack}`);
+      warn('get', `a get failed and was answered as a miss: ${error.stack}`);
       return null;
     }
   }
 
   async set(key, value, context = {}) {
     try {
-      await (context.fetchCache || value?.kind === 'FETCH'
-        ? this.#setFetch(key, value, context)
-        : this.#setResponse(key, value, context));
+      if (!belongs(key, value, context)) {
+        const what = value === null ? 'null' : (value?.kind ?? typeof value);
+        return warnOnce(`set ${what}`, `a set of ${what} under a key of another kind was refused: ${key}`);
+      }
+      if (context.fetchCache) await this.#setFetch(key, value, context);
+      else if (value?.kind === 'IMAGE') await setImage(key, value, context);
+      else await this.#setResponse(key, value, context);
     } catch (error) {
-      warnOnce(`set: ${error.message}`, `a set failed, the entry is not cached: ${error.message}`);
+      warn(`set: ${error.message}`, `a set failed, the entry is not cached: ${error.message}`);
     }
   }
 
@@ -146,7 +145,7 @@ class CacheHandler {
     try {
       await revalidateTags(tags, durations, this);
     } catch (error) {
-      warnOnce('revalidateTag', `revalidateTag failed: ${error.stack}`);
+      warn('revalidateTag', `revalidateTag failed: ${error.stack}`);
     }
   }
 
@@ -157,19 +156,20 @@ class CacheHandler {
   async #getFetch(key, context) {
     const engine = theEngine();
     const birth = engine.birth();
+    if (!mayStore(context.fetchUrl)) return this.#miss(key, 'FETCH', birth, 'never stored');
     const softTags = normalizeTags([...(context.tags ?? []), ...(context.softTags ?? [])]);
     if (this.revalidatedTags.length > 0 && softTags.some((tag) => this.revalidatedTags.includes(tag))) {
-      return this.#miss(key, key, 'FETCH', birth, 'revalidated by this request');
+      return this.#miss(key, 'FETCH', birth, 'revalidated by this request');
     }
-    const storage = storageKey(key, 'FETCH');
+    const storage = fetchKey(key);
     const pending = engine.get(storage, classOfKind('FETCH'), softTags);
     const found = pending instanceof Promise ? await pending : pending;
     if (!found.parts) {
       const implicit = isBuilding() ? implicitFetches().get(key) : undefined;
-      return implicit ?? this.#miss(key, key, 'FETCH', birth, found.why, found.whyTag);
+      return implicit ?? this.#miss(key, 'FETCH', birth, reasonOf(found, 'dead'));
     }
     const { value } = decode(found.parts);
-    if (!answers('FETCH', value)) return this.#miss(key, key, 'FETCH', birth, 'another kind');
+    if (!answers('FETCH', value)) return this.#miss(key, 'FETCH', birth, 'another kind');
 
     const revalidateMs = secondsToMs(context.revalidate || value.revalidate);
     const created = toNext(found.created);
@@ -179,13 +179,15 @@ class CacheHandler {
         : lastModifiedOfFresh(created, softTags);
     const stale = nextNow() - lastModified > revalidateMs;
     if (stale) this.pending.begin(key, birth);
-    debug?.('get', key, 'FETCH', stale ? 'stale' : 'hit', found.inMemory ? 'memory' : 'disk', found.whyTag);
+    debug?.('get', key, 'FETCH', stale && found.result === OK ? 'stale: expired' : hitInWords(found), found.inMemory ? 'memory' : 'disk');
     return { value, lastModified };
   }
 
   async #setFetch(key, value, context) {
-    if (!context.fetchCache || value?.kind !== 'FETCH') {
-      return warnOnce('set kind', `a set of a ${value?.kind} under a key of another kind was refused`);
+    if (!mayStore(context.fetchUrl)) {
+      this.pending.finish(key);
+      debug?.('set', key, 'FETCH', 'never stored');
+      return theEngine().remove(fetchKey(key)); // one from before the setting
     }
     if (context.isImplicitBuildTimeCache) {
       // Nothing asks for these after the build.
@@ -195,7 +197,9 @@ class CacheHandler {
     const { birth } = this.pending.finish(key) ?? this;
     const times = { birth, created: wallNow() };
     const tags = normalizeTags(context.tags);
-    const result = await theEngine().put(storageKey(key, 'FETCH'), classOfKind('FETCH'), tags, times, { value });
+    const result = await theEngine().put(fetchKey(key), classOfKind('FETCH'), tags, times, {
+      value: withoutDroppedHeaders(value),
+    });
     debug?.('set', key, 'FETCH', tags, result);
     return undefined;
   }
@@ -205,27 +209,27 @@ class CacheHandler {
   async #getResponse(key, kind, context) {
     const engine = theEngine();
     const birth = engine.birth();
-    const storage = storageKey(key, kind, this.serverDistDir);
-    if (!storage) return this.#miss(key, key, kind, birth, 'the build is under way');
+    const namespace = pageNamespace(this.serverDistDir);
+    const storage = pageKey(namespace, key);
+    if (!storage) return this.#miss(key, kind, birth, 'the build is under way');
     const pending = engine.get(storage, classOfKind(kind));
     const found = pending instanceof Promise ? await pending : pending;
     if (!found.parts) {
       const seed = await this.#getSeed(key, storage, kind, context, birth);
-      return seed ?? this.#miss(key, storage, kind, birth, found.why, found.whyTag);
+      const answer = seed ?? this.#getNotFound(key, storage, kind, birth, found);
+      return answer ?? this.#miss(key, kind, birth, debug && (await reasonOfMiss(namespace, key, found)));
     }
     const stored = decode(found.parts);
-    if (!answers(kind, stored.value)) return this.#miss(key, storage, kind, birth, 'another kind');
+    if (!answers(kind, stored.value)) return this.#miss(key, kind, birth, 'another kind');
     if (stored.seed) liveSeeds().set(storage, true);
     const value = this.#shape(judgeResumeData(stored, found), context, stored.seed);
-    if (value === undefined) return this.#miss(key, storage, kind, birth, 'rendered as a fallback');
+    if (value === undefined) return this.#miss(key, kind, birth, 'rendered as a fallback');
 
-    const entry = this.#respond(storage, found, value, stored.cacheControl);
     // A build output's lifetime stands in Next's manifest, so it may be over.
     if (found.result === STALE || stored.seed) this.pending.begin(key, birth);
     noteReturned(storage, value);
-    const how = found.result === STALE ? `stale by ${found.why} ${found.whyTag}` : 'hit';
-    debug?.('get', key, kind, how, found.inMemory ? 'memory' : 'disk');
-    return entry;
+    debug?.('get', key, kind, hitInWords(found), found.inMemory ? 'memory' : 'disk');
+    return this.#hit({ key, storage, context }, found, value, stored.cacheControl);
   }
 
   /** A stored value as this way of asking may see it; undefined for a miss. */
@@ -235,39 +239,20 @@ class CacheHandler {
     return isSeed && value.rscData === undefined ? undefined : value;
   }
 
-  /** What Next is handed for a hit: fresh, stale by age, stale by tag, or retained. */
-  #respond(storage, found, value, stored) {
-    const lastModified = toNext(found.created);
-    const cacheControl = usableCacheControl(stored);
-    const retained = retention(storage);
-    if (retained && found.created <= retained.since) {
-      const deadAt = Math.min(found.deadAt, found.created + secondsToMs(cacheControl?.expire));
-      const deadIn = Math.ceil((deadAt - retained.since) / 1000);
-      return {
-        value,
-        lastModified: toNext(retained.since),
-        cacheControl: { revalidate: retained.seconds, expire: Number.isFinite(deadIn) ? deadIn : undefined },
-      };
-    }
-    if (found.result !== STALE) {
-      return { value, lastModified: lastModifiedOfFresh(lastModified, headerTags(value)), cacheControl };
-    }
-    if (found.why === 'age') return { value, lastModified, cacheControl };
-    return {
-      value,
-      lastModified: Math.min(lastModified, nextNow() - OVER_AGE_MS),
-      cacheControl: { revalidate: OVER_SECONDS, expire: cacheControl?.expire },
-    };
+  #hit(asked, found, value, cacheControl) {
+    return { value, ...freshness({ ...asked, serverDistDir: this.serverDistDir }, found, value, cacheControl) };
   }
 
   /** The build's own version of a page, judged, and stored if it is valid. */
   async #getSeed(key, storage, kind, context, birth) {
-    const seed = await readBuildOutput(this.serverDistDir, key, context);
+    const reading = readSeed(this.serverDistDir, storage, key, context);
+    const seed = await reading.result;
     if (!seed) return undefined;
-    const tags = headerTags(seed.value);
+    // A shell shows nothing of the page that it stands for.
+    const tags = seed.isShell ? headerTags(seed.value) : pageTags(key, seed.value, this.serverDistDir);
     const found = judgeSeed(seed, tags, [seedTag(storage, this.serverDistDir)]);
     if (found.result !== OK && found.result !== STALE) {
-      debug?.('get', key, kind, 'build output is dead:', found.why, found.whyTag);
+      debug?.('get', key, kind, 'build output:', reasonOf(found, 'dead'));
       return undefined;
     }
     liveSeeds().set(storage, true);
@@ -276,23 +261,45 @@ class CacheHandler {
     const value = this.#shape(stored.value, context, true);
     if (value === undefined) return undefined;
     // Judged by all marks until now, it is as good as born at this look-up.
-    if (found.result === OK && !(kind === 'PAGES' && context.isFallback)) {
+    if (!reading.joined && found.result === OK && !(kind === 'PAGES' && context.isFallback)) {
       const times = { birth, created: seed.modifiedMs };
-      const put = theEngine().put(storage, classOfKind(kind), [...tags, seedTag(storage, this.serverDistDir)], times, stored);
+      const put = theEngine().put(storage, classOfKind(seed.value.kind), [...tags, seedTag(storage, this.serverDistDir)], times, stored);
       if (put instanceof Promise) put.catch(() => {});
     }
     this.pending.begin(key, birth);
     noteReturned(storage, value);
-    debug?.('get', key, kind, found.result === OK ? 'hit' : `stale by ${found.why} ${found.whyTag}`, 'build output');
-    return this.#respond(storage, { ...found, created: seed.modifiedMs, deadAt: Infinity }, value, undefined);
+    debug?.('get', key, kind, hitInWords(found), 'build output');
+    return this.#hit({ key, storage, context }, { ...found, created: seed.modifiedMs, deadAt: Infinity }, value);
+  }
+
+  /**
+   * A page that the build found to be missing. On a miss Next answers 404 for
+   * it and does not look whether there is content now; so when what was known
+   * of it is dead, it is handed out as over, which makes Next render it.
+   */
+  #getNotFound(key, storage, kind, birth, found) {
+    if (!answers(kind, null)) return undefined;
+    const known = readNotFound(this.serverDistDir, key);
+    if (!known) return undefined;
+    if (found.why === 'absent') {
+      liveSeeds().set(storage, true); // whatever is set next supersedes it
+      const tags = pageTags(key, null, this.serverDistDir);
+      const { result } = theEngine().judge(tags, [seedTag(storage, this.serverDistDir)], { created: known.bornMs });
+      if (result === OK) return undefined;
+    }
+    this.pending.begin(key, birth);
+    debug?.('get', key, kind, 'not found in the build, to be rendered:', reasonOf(found, 'dead'));
+    return { value: null, lastModified: -1 };
   }
 
   async #setResponse(key, value, context) {
-    const kind = value?.kind ?? kindAsked(context);
-    const storage = storageKey(key, kind, this.serverDistDir);
+    const kind = value?.kind ?? kindAsked(context) ?? 'PAGES'; // null, of Next 14
+    const namespace = pageNamespace(this.serverDistDir);
+    const storage = pageKey(namespace, key);
     const pending = this.pending.finish(key);
     if (!storage || isBuilding()) return; // prerendered pages are files, not sets
     const control = context.cacheControl ?? { revalidate: context.revalidate };
+    noteLifetime(key, context.cacheControl);
     if (isRetained(storage, value)) {
       retain(storage, typeof control.revalidate === 'number' ? control.revalidate : RETRY_SECONDS);
       debug?.('set', key, kind, 'retained after a failed render');
@@ -300,24 +307,29 @@ class CacheHandler {
     }
     endRetention(storage);
     const { birth, began } = pending ?? this;
-    const tags = headerTags(value);
+    const tags = pageTags(key, value, this.serverDistDir);
     const times = {
       birth: birthOfPage({ key: storage, tags, birth, began, ended: nextNow() }),
       created: wallNow(),
       revalidate: secondsToMs(control.revalidate === false ? undefined : control.revalidate),
     };
-    const stored = { value, cacheControl: context.cacheControl, resumeTags: extraTags(value, tags) };
+    const stored = {
+      value: withoutDroppedHeaders(value),
+      cacheControl: context.cacheControl,
+      resumeTags: extraTags(value, tags),
+    };
     const result = await theEngine().put(storage, classOfKind(kind), tags, times, stored);
     debug?.('set', key, kind, tags, result);
+    await noteBuildName(namespace);
     if (liveSeeds().delete(storage)) await theEngine().mark([seedTag(storage, this.serverDistDir)], 0);
   }
 
   // ---- both ---------------------------------------------------------------------------
 
   /** Notes that a render will follow, and why. */
-  #miss(key, storage, kind, birth, why, whyTag = '') {
+  #miss(key, kind, birth, why) {
     this.pending.begin(key, birth);
-    debug?.('get', key, kind, 'miss:', why, whyTag);
+    debug?.('get', key, kind, 'miss:', why);
     return null;
   }
 }

@@ -1,25 +1,120 @@
 'use strict';
-// What a site's operator reads. Trouble is told once per cause; the core
-// already limits its own messages. With NEXT_PRIVATE_DEBUG_CACHE set, every
-// call is logged in the manner of Next's own cache.
+// What a site's operator reads. A cause is told once a minute at most, by one
+// of all processes: they agree through claims, symbolic links in a directory
+// under the system's temporary one, which need no room on a full disk. Where
+// that is impossible, each process keeps to the minute by itself.
+//
+// With NEXT_PRIVATE_DEBUG_CACHE set, every call is logged in the manner of
+// Next's own cache.
 
+const crypto = require('node:crypto');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { BoundedMap } = require('./bounded-map');
 const { shared } = require('./shared');
 
 const debugging = Boolean(process.env.NEXT_PRIVATE_DEBUG_CACHE);
+const MINUTE_MS = 60000;
 const CAUSES_MAX = 1000;
 
-/** Prints one line per `cause` in the life of the process. */
+// ---- agreeing with the other processes -------------------------------------------
+
+/** The directory of this user's claims; undefined where there can be none. */
+function claimsDirectory() {
+  const uid = process.getuid?.();
+  const dir = path.join(/* turbopackIgnore: true */ os.tmpdir(), `nextcache-${uid}`);
+  try {
+    fs.mkdirSync(dir, { mode: 0o700 });
+  } catch (error) {
+    if (error.code !== 'EEXIST') return undefined;
+  }
+  // Somebody else's, or one that others can write to, is none.
+  const { uid: owner, mode } = fs.lstatSync(dir);
+  return owner === uid && (mode & 0o170077) === 0o040000 ? dir : undefined;
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code !== 'ESRCH';
+  }
+}
+
+function link(file) {
+  try {
+    fs.symlinkSync(String(process.pid), file);
+    return true;
+  } catch (error) {
+    if (error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Removes the claims of minutes that are over. */
+function sweep(dir, minute) {
+  for (const name of fs.readdirSync(dir)) {
+    if (Number(name.split('.')[1]) < minute - 1) fs.rmSync(path.join(/* turbopackIgnore: true */ dir, name), { force: true });
+  }
+}
+
+/** Whether this process is the one that tells of `cause` in this minute. */
+function claim(cause, minute) {
+  try {
+    const dir = claimsDirectory();
+    if (!dir) return true;
+    // Another site of this user has causes of its own.
+    const name = crypto.createHash('sha256').update(`${process.cwd()}\0${cause}`).digest('hex').slice(0, 24);
+    const file = path.join(/* turbopackIgnore: true */ dir, `${name}.${minute}`);
+    if (link(file)) {
+      sweep(dir, minute);
+      return true;
+    }
+    // A process that was started again says it again.
+    if (isAlive(Number(fs.readlinkSync(file)))) return false;
+    fs.rmSync(file, { force: true });
+    return link(file);
+  } catch {
+    return true;
+  }
+}
+
+// ---- telling ---------------------------------------------------------------------
+
+const told = () => shared('log.told', () => new BoundedMap(CAUSES_MAX));
+
+/** Prints a line, unless one was printed for this cause in this minute. */
+function warn(cause, text = cause) {
+  const minute = Math.floor(Date.now() / MINUTE_MS);
+  if (told().get(cause) === minute) return;
+  told().set(cause, minute);
+  if (claim(cause, minute)) console.warn(`nextcache: ${text.replace(/\s*\n\s*/g, ' ')}`);
+}
+
+/** The same, but only once in the life of the process. */
 function warnOnce(cause, text) {
-  const told = shared('log.told', () => new Set());
-  if (told.has(cause) || told.size >= CAUSES_MAX) return;
-  told.add(cause);
-  console.warn(`nextcache: ${text}`);
+  if (!told().has(cause)) warn(cause, text);
 }
 
-function warn(text) {
-  console.warn(`nextcache: ${text}`);
-}
+// ---- debugging -------------------------------------------------------------------
 
-const debug = debugging ? (...words) => console.log('nextcache:', ...words) : undefined;
+const REASONS = {
+  absent: 'absent',
+  age: 'expired',
+  future: 'from the future',
+  floor: 'older than the oldest invalidation still known',
+  corrupt: 'corrupt',
+  error: 'the disk answered with an error',
+};
 
-module.exports = { debug, warn, warnOnce };
+/** Why a look-up found nothing, or something stale, in words. */
+const reasonOf = ({ why, whyTag }, state) =>
+  why === 'tag' ? `${state} by tag ${JSON.stringify(whyTag)}` : (REASONS[why] ?? why);
+
+const printed = (word) => (Array.isArray(word) ? `[${word.join(', ')}]` : word);
+
+const debug = debugging ? (...words) => console.log('nextcache:', ...words.map(printed)) : undefined;
+
+module.exports = { debug, reasonOf, warn, warnOnce };

@@ -13,7 +13,8 @@ const { warnOnce } = require('./log');
 
 const DIST = `${path.sep}next${path.sep}dist${path.sep}`;
 const FILE_SYSTEM_CACHE = 'server/lib/incremental-cache/file-system-cache.js';
-const DEFAULT_HANDLER = 'server/lib/cache-handlers/default.js';
+// Where 16 and 15 have their handler for 'use cache'.
+const DEFAULT_HANDLERS = ['server/lib/cache-handlers/default.js', 'server/lib/cache-handlers/default.external.js'];
 const WORK_STORAGE = 'server/app-render/work-async-storage.external.js';
 const DEFAULT_MEMORY_BYTES = 50 * 2 ** 20;
 
@@ -33,15 +34,28 @@ function nextDirectory() {
   }
 }
 
-/** "16.4.6"; "unknown" outside of Next.js. */
-function nextVersion() {
+function readVersion() {
   const directory = nextDirectory();
-  if (!directory) return 'unknown';
+  if (!directory) return undefined;
   try {
     return JSON.parse(fs.readFileSync(path.join(/* turbopackIgnore: true */ directory, 'package.json'), 'utf8')).version;
   } catch {
-    return 'unknown';
+    return undefined;
   }
+}
+
+/** "16.4.6"; "unknown" outside of Next.js. Asked often, found out once. */
+function nextVersion() {
+  const state = shared('next.version', () => ({ found: undefined }));
+  return (state.found ??= readVersion()) ?? 'unknown';
+}
+
+/** Whether the running Next.js is older than e.g. 16.4; what is unknown is new. */
+function isNextBefore(major, minor = 0) {
+  const [, ...numbers] = /^(\d+)\.(\d+)\./.exec(nextVersion()) ?? [];
+  if (numbers.length === 0) return false;
+  const [ours, oursMinor] = numbers.map(Number);
+  return ours < major || (ours === major && oursMinor < minor);
 }
 
 const moduleFile = (name) => path.join(/* turbopackIgnore: true */ nextDirectory() ?? '', 'dist', ...name.split('/'));
@@ -50,10 +64,7 @@ function loadedModule(name) {
   return Module._cache[moduleFile(name)]?.exports;
 }
 
-function loadModule(name) {
-  const exports = Module.createRequire(moduleFile(name))(moduleFile(name));
-  return exports;
-}
+const loadModule = (name) => Module.createRequire(moduleFile(name))(moduleFile(name));
 
 /**
  * The object that stands for the request being worked on, and that lists what
@@ -98,7 +109,7 @@ function createNextCache(context) {
 function nextUseCacheHandler() {
   return shared('next.use-cache', () => {
     try {
-      const exports = loadModule(DEFAULT_HANDLER);
+      const exports = loadModule(DEFAULT_HANDLERS.find((name) => fs.existsSync(moduleFile(name))) ?? DEFAULT_HANDLERS[0]);
       return exports.createDefaultCacheHandler?.(DEFAULT_MEMORY_BYTES) ?? exports.default ?? absentHandler;
     } catch (error) {
       warnOnce('next-use-cache', `Next's own 'use cache' handler cannot be loaded either: ${error.message}`);
@@ -107,4 +118,4 @@ function nextUseCacheHandler() {
   });
 }
 
-module.exports = { createNextCache, currentWork, isBuilding, nextUseCacheHandler, nextVersion };
+module.exports = { createNextCache, currentWork, isBuilding, isNextBefore, nextUseCacheHandler, nextVersion };

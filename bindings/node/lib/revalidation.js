@@ -15,6 +15,7 @@ const { debug } = require('./log');
 const { currentWork } = require('./next');
 const { deadAfterMs, normalizeTags } = require('./tags');
 const { shared } = require('./shared');
+const { tagsToMark } = require('./page-tags');
 
 const TAGS_MAX = 10000;
 
@@ -59,7 +60,7 @@ async function revalidateTags(tags, durations, instance) {
   const work = currentWork();
   const fresh = withoutRepeats(list, deadAfter, work ?? instance, work);
   debug?.('revalidateTag', list, durations, fresh.length < list.length ? 'repeat' : '');
-  await theEngine().mark(normalizeTags(fresh), deadAfter);
+  await theEngine().mark(tagsToMark(fresh), deadAfter);
 }
 
 /**

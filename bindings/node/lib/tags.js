@@ -3,20 +3,30 @@
 // text is compared, and what a call of revalidateTag asks for.
 
 const TAGS_HEADER = 'x-next-cache-tags';
+const PATH_TAG = '_N_T_';
+const ROOT_TAG = '_N_T_/';
+const INDEX_TAG = '_N_T_/index';
 
-/**
- * The one spelling of a tag. Next writes the path tags of a prerendered page
- * percent-encoded and those of a page rendered at run time not always, so both
- * spellings must meet.
- */
-function normalizeTag(tag) {
-  const text = String(tag);
+function decoded(text) {
   if (!text.includes('%')) return text;
   try {
     return decodeURIComponent(text);
   } catch {
     return text;
   }
+}
+
+/**
+ * The one spelling of a tag. Next writes the path tags of a prerendered page
+ * percent-encoded and those of a page rendered at run time not always, 15 and
+ * 16 spell Unicode differently, only 16 takes the slash off a path that ends
+ * in one, and "/" is at times called "/index": all spellings must meet.
+ */
+function normalizeTag(tag) {
+  const text = decoded(String(tag));
+  if (!text.startsWith(PATH_TAG)) return text;
+  if (text === INDEX_TAG) return ROOT_TAG;
+  return text.endsWith('/') && text !== ROOT_TAG ? text.slice(0, -1) : text;
 }
 
 function normalizeTags(tags) {
@@ -45,14 +55,9 @@ function deadAfterMs(durations) {
   return Math.max(0, Number(seconds) * 1000);
 }
 
-/** The tags that revalidatePath stands for. */
-function pathTags(path, type) {
-  const trimmed = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
-  const tag = `_N_T_${trimmed}`;
-  if (type) return [trimmed === '/' ? `${tag}${type}` : `${tag}/${type}`];
-  if (trimmed === '/') return [tag, `${tag}index`];
-  if (trimmed === '/index') return [tag, '_N_T_/'];
-  return [tag];
+/** The tag that revalidatePath stands for. */
+function pathTag(path, type) {
+  return normalizeTag(`${PATH_TAG}${path}${type ? `${path.endsWith('/') ? '' : '/'}${type}` : ''}`);
 }
 
-module.exports = { deadAfterMs, headerTags, normalizeTags, pathTags };
+module.exports = { PATH_TAG, deadAfterMs, headerTags, normalizeTag, normalizeTags, pathTag };

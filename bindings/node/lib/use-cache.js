@@ -13,9 +13,10 @@ const { BirthLog } = require('./births');
 const { buildName } = require('./namespace');
 const { CLASSES } = require('./classes');
 const { decode } = require('./codec');
-const { debug, warnOnce } = require('./log');
+const { debug, reasonOf, warn } = require('./log');
 const { nextNow, toNext, toWall, wallNow } = require('./clock');
 const { nextUseCacheHandler } = require('./next');
+const { isOfAnotherBuild, noteBuildName } = require('./other-builds');
 const { normalizeTags } = require('./tags');
 const { revalidateTags } = require('./revalidation');
 const { shared } = require('./shared');
@@ -27,7 +28,7 @@ const OLDEST_BIRTH = 1;
  * Results are of one build: what they contain may name its chunks. Next's key
  * has the BUILD_ID, but not every BUILD_ID is of one build only.
  */
-const storageKey = (key) => `u:${buildName()}:${key}`;
+const storageKey = (key, build = buildName()) => `u:${build}:${key}`;
 
 const birthLog = () => shared('births', () => new BirthLog());
 const pendingSets = () => shared('use-cache.sets', () => new Map());
@@ -55,6 +56,11 @@ const streamOf = (bytes) =>
     },
   });
 
+async function tellMiss(key, found) {
+  const foreign = found.why === 'absent' && (await isOfAnotherBuild(buildName(), (other) => storageKey(key, other)));
+  debug('use-cache get', key, 'miss:', foreign ? 'of another build' : reasonOf(found, 'dead'));
+}
+
 async function getEntry(key, softTags) {
   const sets = pendingSets();
   while (sets.has(key)) await sets.get(key);
@@ -62,12 +68,12 @@ async function getEntry(key, softTags) {
   const pending = theEngine().get(storageKey(key), CLASSES.useCache, normalizeTags(softTags));
   const found = pending instanceof Promise ? await pending : pending;
   if (!found.parts) {
-    debug?.('use-cache get', key, 'miss:', found.why, found.whyTag);
+    if (debug) await tellMiss(key, found);
     return undefined;
   }
   const { entry, bytes } = decode(found.parts);
   const staleByTag = found.result === STALE && found.why !== 'age';
-  debug?.('use-cache get', key, staleByTag ? `stale by tag ${found.whyTag}` : 'hit', found.inMemory ? 'memory' : 'disk');
+  debug?.('use-cache get', key, found.result === STALE ? reasonOf(found, 'stale') : 'hit', found.inMemory ? 'memory' : 'disk');
   return {
     ...entry,
     timestamp: toNext(entry.timestamp),
@@ -108,6 +114,7 @@ async function storeEntry(key, pendingEntry) {
   const stored = { entry: { ...entry, timestamp: toWall(entry.timestamp) }, bytes };
   const result = await theEngine().put(storageKey(key), CLASSES.useCache, tags, times, stored);
   debug?.('use-cache set', key, tags, result);
+  await noteBuildName(buildName());
   if (result === BORN_DEAD) {
     const spoiled = addDeadResult({ tags, birth, began: entry.timestamp, ended: nextNow() });
     await Promise.all(spoiled.map((page) => theEngine().remove(page)));
@@ -126,7 +133,7 @@ const handler = {
     try {
       return await getEntry(key, softTags);
     } catch (error) {
-      warnOnce('use-cache get', `a 'use cache' get failed and was answered as a miss: ${error.stack}`);
+      warn('use-cache get', `a 'use cache' get failed and was answered as a miss: ${error.stack}`);
       return undefined;
     }
   },
@@ -156,7 +163,7 @@ const handler = {
   async getExpiration(...tags) {
     // "The tags were checked by get", in the words of the interface.
     if (theEngine().available) return Infinity;
-    return nextUseCacheHandler().getExpiration(tags.flat());
+    return nextUseCacheHandler().getExpiration(...tags);
   },
 
   async updateTags(tags, durations) {
@@ -164,7 +171,7 @@ const handler = {
     try {
       await revalidateTags(tags, durations);
     } catch (error) {
-      warnOnce('updateTags', `updateTags failed: ${error.stack}`);
+      warn('updateTags', `updateTags failed: ${error.stack}`);
     }
     return undefined;
   },

@@ -1,0 +1,38 @@
+'use strict';
+// For the debug log alone: whether what a look-up missed is there for another
+// build. Entries of a build have its name in their key, so the cache itself
+// cannot say; the last names that stored something are kept in it.
+
+const { CLASSES } = require('./classes');
+const { decode } = require('./codec');
+const { theEngine } = require('./engine');
+const { shared } = require('./shared');
+
+const NAMES_MAX = 8;
+const NAMES_KEY = 'nextcache:builds';
+
+async function readNames() {
+  const { parts } = await theEngine().get(NAMES_KEY, CLASSES.other);
+  return parts ? decode(parts).names : [];
+}
+
+/** Notes that the build called `name` stores something; costs once per process. */
+async function noteBuildName(name) {
+  const noted = shared('other-builds.noted', () => new Set());
+  if (!name || noted.has(name)) return;
+  noted.add(name);
+  const names = (await readNames()).filter((other) => other !== name);
+  await theEngine().put(NAMES_KEY, CLASSES.other, [], { birth: theEngine().birth() }, { names: [name, ...names].slice(0, NAMES_MAX) });
+}
+
+/** Whether an entry is there whose key `keyFor` makes of another build's name. */
+async function isOfAnotherBuild(name, keyFor) {
+  for (const other of await readNames()) {
+    if (other === name) continue;
+    const { parts, why } = await theEngine().get(keyFor(other), CLASSES.other);
+    if (parts || why !== 'absent') return true;
+  }
+  return false;
+}
+
+module.exports = { isOfAnotherBuild, noteBuildName };
