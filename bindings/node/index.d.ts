@@ -17,6 +17,12 @@ export interface Options {
   maxDiskSize?: Size;
   /** Most entries in the memory tier; 0, the default, is no limit. NEXT_CACHE_MAX_ITEMS. */
   maxItemsNumber?: number;
+  /** Names of response headers that are not stored with pages, route handlers and
+   * fetches; `*` stands for any text. NEXT_CACHE_DROP_HEADERS. */
+  dropHeaders?: (string | RegExp)[] | string;
+  /** URLs whose fetches are not stored; `*` stands for any text. For unstable_cache
+   * the URL is `unstable_cache <path> <key>`. NEXT_CACHE_NEVER_STORE. */
+  neverStore?: (string | RegExp)[] | string;
   /** "next" hands over to Next's own cache, without a rebuild. NEXT_CACHE_ENGINE. */
   engine?: 'nextcache' | 'next';
 }
@@ -84,6 +90,7 @@ export interface Stats {
   corrupt: number;
   diskErrors: number;
   floorRaises: number;
+  retries: number;
   bytesWritten: number;
   bytesRead: number;
   /** (here) */

@@ -2,9 +2,12 @@
 // nextcache for programs: jobs, admin routes, metrics. It works on the same
 // cache as the handlers of this process, inside and outside of a request.
 
+const fs = require('node:fs');
 const { CLASSES } = require('./lib/classes');
-const { deadAfterMs, normalizeTags, pathTags } = require('./lib/tags');
-const { theEngine } = require('./lib/engine');
+const { imagesConfig } = require('./lib/config');
+const { deadAfterMs, pathTag } = require('./lib/tags');
+const { tagsToMark } = require('./lib/page-tags');
+const { theEngine, theEngines, theImages } = require('./lib/engine');
 
 const BY_CLASS = ['memory_hits', 'disk_hits', 'stale_hits', 'misses', 'puts'];
 const CLASS_NAMES = Object.entries(CLASSES);
@@ -22,10 +25,8 @@ function configure(options) {
   theEngine().configure(options);
 }
 
-/** Counters; null where there is no cache. */
-function stats() {
-  const raw = theEngine().stats();
-  if (!raw) return null;
+/** Counters as the core has them -> as JavaScript names them. */
+function named(raw) {
   const out = {};
   for (const [name, value] of Object.entries(raw)) {
     out[camelCase(name)] = BY_CLASS.includes(name)
@@ -33,6 +34,17 @@ function stats() {
       : value;
   }
   out.disk = raw.disk === 1;
+  return out;
+}
+
+/** Counters; null where there is no cache. */
+function stats() {
+  const raw = theEngine().stats();
+  if (!raw) return null;
+  const out = named(raw);
+  const images = theEngines()[1]?.stats();
+  // Optimised images have a cache of their own, but are a class like others.
+  for (const name of images ? BY_CLASS : []) out[camelCase(name)].images = images[name][CLASSES.images];
   return out;
 }
 
@@ -45,12 +57,12 @@ function checked(what, result) {
 
 /** Invalidates everything that carries one of the tags, in every process. */
 async function revalidateTag(tags, durations) {
-  checked('revalidateTag', await theEngine().mark(normalizeTags(asList(tags)), deadAfterMs(durations)));
+  checked('revalidateTag', await theEngine().mark(tagsToMark(asList(tags)), deadAfterMs(durations)));
 }
 
 /** Invalidates what was rendered or fetched for a path, in every process. */
 async function revalidatePath(path, type) {
-  await revalidateTag(pathTags(path, type));
+  await revalidateTag(pathTag(path, type));
 }
 
 /** Removes one entry by the key that the core has for it. */
@@ -60,12 +72,13 @@ async function remove(key) {
 
 /** Empties the cache for all processes. */
 async function clear() {
-  checked('clear', await theEngine().clear());
+  if (theEngines().length === 1 && fs.existsSync(imagesConfig(theEngine().config).dir)) theImages();
+  for (const engine of theEngines()) checked('clear', await engine.clear());
 }
 
 /** Closes the cache of this process; the next use opens it again. */
 function close() {
-  theEngine().close();
+  for (const engine of theEngines()) engine.close();
 }
 
 module.exports = { clear, close, configure, open, remove, revalidatePath, revalidateTag, stats };

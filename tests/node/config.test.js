@@ -52,6 +52,8 @@ test('defaults', () => {
     memoryBytes: 50 * MB,
     memoryItems: 0,
     diskBytes: 1024 * MB,
+    dropHeaders: [],
+    neverStore: [],
     engine: 'nextcache',
     problems: [],
   });
@@ -68,15 +70,17 @@ test('the order of strength', () => {
 });
 
 test('every setting, by variable and by option', () => {
-  const expected = { memoryBytes: 12 * MB, memoryItems: 7, diskBytes: 16 * MB, engine: 'next' };
+  const expected = { memoryBytes: 12 * MB, memoryItems: 7, diskBytes: 16 * MB, dropHeaders: [/^x$/is], neverStore: [/^x$/is], engine: 'next' };
   const env = {
     NEXT_CACHE_DIR: '/elsewhere',
     NEXT_CACHE_MAX_MEMORY_SIZE: '12MB',
     NEXT_CACHE_MAX_DISK_SIZE: '16MB',
     NEXT_CACHE_MAX_ITEMS: '7',
+    NEXT_CACHE_DROP_HEADERS: 'x',
+    NEXT_CACHE_NEVER_STORE: 'x',
     NEXT_CACHE_ENGINE: 'next',
   };
-  const options = { dir: 'sub/dir', maxMemorySize: '12MB', maxDiskSize: '16MB', maxItemsNumber: 7, engine: 'next' };
+  const options = { dir: 'sub/dir', maxMemorySize: '12MB', maxDiskSize: '16MB', maxItemsNumber: 7, dropHeaders: ['x'], neverStore: ['x'], engine: 'next' };
   assert.deepEqual(resolve({ env }), { ...expected, dir: '/elsewhere', problems: [] });
   assert.deepEqual(resolve({ options }), { ...expected, dir: '/project/sub/dir', problems: [] });
 });

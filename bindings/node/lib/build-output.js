@@ -2,14 +2,20 @@
 // Pages that `next build` rendered, read from the build output when the cache
 // has nothing: Next never hands them to a handler's set.
 //
-// One reader per layout. A reader takes the path of an entry without suffix
-// and what was asked for, and returns {value, modifiedMs, cacheControl?}, or
-// undefined for "not there". This file knows the layout of Next 16.3.8 and
-// later, whose keys are scoped by the source route:
+// Next's releases lay it out in three ways, and give keys in two:
 //
-//   /route-cache/<KIND>/<sha256 of the source route>/$/<path>
+//   key of a page or a route handler            from
+//   /route-cache/<KIND>/<sha256>/$/<path>       15.5.27, 16.3.8: every .meta file
+//                                               names the key that it is for
+//   /<path>                                     all before; Pages have no .meta
 //
-// and whose .meta file names the key that it may be served under.
+//   below <serverDistDir>     14                15, 16
+//   app/<path>.html           PAGE, .rsc text   APP_PAGE, .rsc bytes, segments
+//   app/<path>.body           ROUTE             APP_ROUTE
+//   pages/<path>.html         PAGE, .json       PAGES, .json
+//
+// One reader per row and column: it takes the path without suffix, the .meta
+// file's content, and what was asked for, and returns the value.
 
 const crypto = require('node:crypto');
 const fs = require('node:fs');
@@ -17,20 +23,15 @@ const path = require('node:path');
 const { readFile, stat } = require('node:fs/promises');
 const { readBuildRecord } = require('./build-record');
 const { wallNow } = require('./clock');
+const { kindAsked } = require('./kinds');
+const { isLargeBuild, isNotFoundRoute, parseKey, prerenderManifest } = require('./prerender-manifest');
 const { shared } = require('./shared');
 const { withoutResumeData } = require('./resume-data');
 
-const SCOPE_END = '/$/';
 // Times before the year 2000 are written by tools that want reproducible
 // trees; they say nothing about the content.
 const BELIEVABLE_MS = Date.UTC(2000, 0, 1);
-
-// About ten thousand prerendered pages.
-const LARGE_MANIFEST_BYTES = 4 * 2 ** 20;
 const SHARED_SEED_TAGS = 8192;
-
-const DIRECTORIES = { APP_PAGE: 'app', APP_ROUTE: 'app', PAGES: 'pages' };
-const PRIMARY_SUFFIX = { APP_PAGE: '.html', APP_ROUTE: '.body', PAGES: '.html' };
 
 const parseJson = async (file) => JSON.parse(await readFile(file, 'utf8'));
 const readOptional = (file) => readFile(file).catch(() => undefined);
@@ -48,7 +49,7 @@ async function readSegments(base, segmentPaths) {
   return new Map(segmentPaths.filter((name) => segments.has(name)).map((name) => [name, segments.get(name)]));
 }
 
-async function readAppPage(base, meta) {
+async function readAppPage(base, meta, context, isShell) {
   const [html, rscData, segmentData] = await Promise.all([
     readFile(`${base}.html`, 'utf8'),
     readOptional(`${base}.rsc`),
@@ -60,7 +61,7 @@ async function readAppPage(base, meta) {
     rscData,
     // A fallback shell is seeded with the results of one concrete page, which
     // have nothing to do with the page that it will become.
-    postponed: meta.routeCache.isFallback && meta.postponed ? withoutResumeData(meta.postponed) : meta.postponed,
+    postponed: isShell && meta.postponed ? withoutResumeData(meta.postponed) : meta.postponed,
     headers: meta.headers,
     status: meta.status,
     segmentData,
@@ -79,7 +80,49 @@ async function readPagesPage(base, meta, context) {
   return { kind: 'PAGES', html, pageData, headers: meta.headers, status: meta.status };
 }
 
-const READERS = { APP_PAGE: readAppPage, APP_ROUTE: readAppRoute, PAGES: readPagesPage };
+async function readPage14(base, meta, readData) {
+  const [html, pageData] = await Promise.all([readFile(`${base}.html`, 'utf8'), readData()]);
+  return { kind: 'PAGE', html, pageData, postponed: meta.postponed, headers: meta.headers, status: meta.status };
+}
+
+const readAppPage14 = (base, meta) => readPage14(base, meta, () => readFile(`${base}.rsc`, 'utf8'));
+const readPagesPage14 = (base, meta) => readPage14(base, meta, () => parseJson(`${base}.json`));
+
+async function readRoute14(base, meta) {
+  return { ...(await readAppRoute(base, meta)), kind: 'ROUTE' };
+}
+
+// Where the answers to a question may be: {directory, suffix of the file whose
+// presence and time count, whether there is nothing without a .meta file}.
+const APP_PAGE_14 = { directory: 'app', suffix: '.html', read: readAppPage14 };
+const ROUTE_14 = { directory: 'app', suffix: '.body', needsMeta: true, read: readRoute14 };
+const PAGES_14 = { directory: 'pages', suffix: '.html', read: readPagesPage14 };
+
+const PLACES = {
+  APP_PAGE: [{ directory: 'app', suffix: '.html', read: readAppPage }],
+  APP_ROUTE: [{ directory: 'app', suffix: '.body', needsMeta: true, read: readAppRoute }],
+  PAGES: [{ directory: 'pages', suffix: '.html', read: readPagesPage }],
+  app: [ROUTE_14, APP_PAGE_14],
+  pages: [PAGES_14],
+  undefined: [ROUTE_14, PAGES_14, APP_PAGE_14],
+};
+
+/** <serverDistDir>/app/blog/a; undefined for a path that leads out of there. */
+function basePath(serverDistDir, directory, pathname) {
+  const root = path.join(/* turbopackIgnore: true */ serverDistDir, directory);
+  const base = path.join(/* turbopackIgnore: true */ root, pathname);
+  return base.startsWith(root + path.sep) ? base : undefined;
+}
+
+/** {base, place} of the file that holds a page. Most keys that miss were not
+ *  prerendered, so this is one call for each place, and synchronous. */
+function locate(serverDistDir, pathname, kind) {
+  for (const place of PLACES[kind] ?? []) {
+    const base = basePath(serverDistDir, place.directory, pathname);
+    if (base && fs.existsSync(base + place.suffix)) return { base, place };
+  }
+  return undefined;
+}
 
 /** Whether a .meta file was written for this key and this way of asking. */
 function isOwner(meta, key, context) {
@@ -90,20 +133,30 @@ function isOwner(meta, key, context) {
   return context.kind === 'APP_PAGE' && context.isRoutePPREnabled && meta.postponed != null;
 }
 
-/** <serverDistDir>/app/blog/a for a scoped key; undefined for any other. */
-function basePath(serverDistDir, key, kind) {
-  const scope = key.indexOf(SCOPE_END);
-  if (scope === -1 || !DIRECTORIES[kind]) return undefined;
-  const root = path.join(/* turbopackIgnore: true */ serverDistDir, DIRECTORIES[kind]);
-  const base = path.join(/* turbopackIgnore: true */ root, key.slice(scope + SCOPE_END.length - 1));
-  return base.startsWith(root + path.sep) ? base : undefined;
+/** The .meta file of a page: undefined where the page may not be taken without one. */
+async function readMeta(base, key, place, context) {
+  const { scope } = parseKey(key);
+  const text = await readOptional(`${base}.meta`);
+  if (!text) return scope === undefined && !place.needsMeta ? {} : undefined;
+  const meta = JSON.parse(text);
+  return scope === undefined || isOwner(meta, key, context) ? meta : undefined;
+}
+
+/** Whether a page is the shell of a route, and not a page of its own. */
+function isFallbackShell(serverDistDir, key, meta, context) {
+  if (meta.routeCache) return Boolean(meta.routeCache.isFallback);
+  return Boolean(context.isFallback) || prerenderManifest(serverDistDir).dynamicRoutes.has(key);
+}
+
+function buildStart(serverDistDir) {
+  const records = shared('build.records', () => new Map());
+  if (!records.has(serverDistDir)) records.set(serverDistDir, readBuildRecord(serverDistDir));
+  return records.get(serverDistDir)?.startedMs;
 }
 
 /** When the content of a build is to be judged from, and when it was written. */
 function times(mtimeMs, serverDistDir) {
-  const records = shared('build.records', () => new Map());
-  if (!records.has(serverDistDir)) records.set(serverDistDir, readBuildRecord(serverDistDir));
-  const startedMs = records.get(serverDistDir)?.startedMs;
+  const startedMs = buildStart(serverDistDir);
   const believed = mtimeMs >= BELIEVABLE_MS ? mtimeMs : startedMs;
   if (believed === undefined) return undefined;
   const modifiedMs = Math.min(believed, wallNow());
@@ -115,36 +168,29 @@ function times(mtimeMs, serverDistDir) {
  * undefined. Its age counts from modifiedMs; marks since bornMs invalidate it.
  */
 async function readBuildOutput(serverDistDir, key, context) {
-  const { kind } = context;
-  const base = basePath(serverDistDir, key, kind);
-  // Most keys that miss were not prerendered: a single call finds that out.
-  if (!base || !fs.existsSync(`${base}.meta`)) return undefined;
+  const found = serverDistDir && locate(serverDistDir, parseKey(key).pathname, kindAsked(context));
+  if (!found) return undefined;
+  const { base, place } = found;
   try {
-    const meta = await parseJson(`${base}.meta`);
-    if (!isOwner(meta, key, context)) return undefined;
-    const { mtimeMs } = await stat(base + PRIMARY_SUFFIX[kind]);
+    const meta = await readMeta(base, key, place, context);
+    if (!meta) return undefined;
+    const { mtimeMs } = await stat(base + place.suffix);
     const when = times(Math.floor(mtimeMs), serverDistDir);
-    const value = await READERS[kind](base, meta, context);
-    return when && { ...when, value, isShell: Boolean(meta.routeCache.isFallback) };
+    const isShell = isFallbackShell(serverDistDir, key, meta, context);
+    const value = await place.read(base, meta, context, isShell);
+    return when && { ...when, value, isShell };
   } catch {
     return undefined; // a build output that is incomplete is none
   }
 }
 
-/** Whether a build has so many pages that tags for each would fill the table. */
-function isLargeBuild(serverDistDir) {
-  const known = shared('build.large', () => new Map());
-  let large = known.get(serverDistDir);
-  if (large === undefined) {
-    try {
-      const manifest = path.join(/* turbopackIgnore: true */ serverDistDir, '..', 'prerender-manifest.json');
-      large = fs.statSync(manifest).size > LARGE_MANIFEST_BYTES;
-    } catch {
-      large = false;
-    }
-    known.set(serverDistDir, large);
-  }
-  return large;
+/**
+ * What the build knew of a page that it found to be missing: {bornMs}, or
+ * undefined for any other page.
+ */
+function readNotFound(serverDistDir, key) {
+  if (!serverDistDir || !isNotFoundRoute(serverDistDir, key)) return undefined;
+  return times(prerenderManifest(serverDistDir).modifiedMs, serverDistDir) ?? { bornMs: 0 };
 }
 
 /**
@@ -158,4 +204,4 @@ function seedTag(storage, serverDistDir) {
   return `nextcache:seeds:${bucket}`;
 }
 
-module.exports = { readBuildOutput, seedTag };
+module.exports = { readBuildOutput, readNotFound, seedTag };

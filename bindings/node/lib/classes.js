@@ -13,8 +13,12 @@ const BY_KIND = {
   ROUTE: CLASSES.routes,
   FETCH: CLASSES.fetches,
   IMAGE: CLASSES.images,
+  // What Next 14 asks for: it does not tell a page from a route handler.
+  app: CLASSES.pages,
+  pages: CLASSES.pages,
 };
 
+/** The class of a value, by its kind, or of a question, by what it asks for. */
 const classOfKind = (kind) => BY_KIND[kind] ?? CLASSES.other;
 
 module.exports = { CLASSES, classOfKind };

@@ -10,6 +10,7 @@ const path = require('node:path');
 const MB = 2 ** 20;
 const NEXT_DEFAULT_MEMORY_BYTES = 50 * MB;
 const BUILD_MEMORY_BYTES = 8 * MB;
+const IMAGES_SHARE = 4;
 const SMALLEST_DISK_BYTES = 8 * MB;
 
 const UNITS = { '': 1, B: 1, K: 2 ** 10, KB: 2 ** 10, M: MB, MB, G: 2 ** 30, GB: 2 ** 30, T: 2 ** 40, TB: 2 ** 40 };
@@ -40,6 +41,21 @@ function parseCount(value) {
 const parseDirectory = (value) =>
   typeof value === 'string' && value.trim() !== '' && !value.includes('\0') ? value : undefined;
 
+/** A pattern: `*` stands for any text; all else for itself. */
+const compilePattern = (text) =>
+  new RegExp(`^${text.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/\*+/g, '.*')}$`, 'is');
+
+/** Patterns from a list, or from text that names them one after another. */
+function parsePatterns(value, separator) {
+  const list = typeof value === 'string' ? value.split(separator).filter(Boolean) : value;
+  if (!Array.isArray(list)) return undefined;
+  const patterns = list.map((item) => {
+    if (item instanceof RegExp) return new RegExp(item.source, item.flags.replace(/[gy]/g, ''));
+    return typeof item === 'string' && item.trim() !== '' ? compilePattern(item.trim()) : undefined;
+  });
+  return patterns.includes(undefined) ? undefined : patterns;
+}
+
 const parseEngine = (value) => (value === 'nextcache' || value === 'next' ? value : undefined);
 
 // One row per setting: its names, how it is read, and what would be right.
@@ -57,6 +73,18 @@ const SETTINGS = [
     variable: 'NEXT_CACHE_MAX_ITEMS',
     parse: parseCount,
     wanted: 'a whole number of entries such as 10000; or 0 for no limit',
+  },
+  {
+    option: 'dropHeaders',
+    variable: 'NEXT_CACHE_DROP_HEADERS',
+    parse: (value) => parsePatterns(value, /[\s,]+/),
+    wanted: 'names of response headers such as "set-cookie, x-internal-*"',
+  },
+  {
+    option: 'neverStore',
+    variable: 'NEXT_CACHE_NEVER_STORE',
+    parse: (value) => parsePatterns(value, /\s+/),
+    wanted: 'patterns of URLs such as "https://api.example.com/account/* */private/*"',
   },
   { option: 'engine', variable: 'NEXT_CACHE_ENGINE', parse: parseEngine, wanted: '"nextcache" or "next"' },
 ];
@@ -86,8 +114,16 @@ function unknownOptions(options, problems) {
   }
 }
 
+function workingDirectory() {
+  try {
+    return process.cwd();
+  } catch {
+    return path.sep; // it has been removed
+  }
+}
+
 /** The directory of `server.js` or `package.json` at or above `start`; else `start`. */
-function projectRoot(start = process.cwd(), exists = fs.existsSync) {
+function projectRoot(start = workingDirectory(), exists = fs.existsSync) {
   for (let dir = start; ; ) {
     if (exists(path.join(dir, 'server.js')) || exists(path.join(dir, 'package.json'))) return dir;
     const parent = path.dirname(dir);
@@ -120,6 +156,8 @@ function resolveConfig({ options, env = {}, nextMemory, building = false, root }
     maxMemorySize: NEXT_DEFAULT_MEMORY_BYTES,
     maxDiskSize: 1024 * MB,
     maxItemsNumber: 0,
+    dropHeaders: [],
+    neverStore: [],
     engine: 'nextcache',
   };
   const chosen = { ...defaults, ...next, ...environment, ...code };
@@ -134,12 +172,25 @@ function resolveConfig({ options, env = {}, nextMemory, building = false, root }
     memoryBytes: building ? Math.min(chosen.maxMemorySize, BUILD_MEMORY_BYTES) : chosen.maxMemorySize,
     memoryItems: chosen.maxItemsNumber,
     diskBytes: chosen.maxDiskSize,
+    dropHeaders: chosen.dropHeaders,
+    neverStore: chosen.neverStore,
     engine: chosen.engine,
     problems,
+  };
+}
+
+/** The configuration of the cache of optimised images, a quarter of the whole's. */
+function imagesConfig(config) {
+  const diskBytes = Math.floor(config.diskBytes / IMAGES_SHARE);
+  return {
+    ...config,
+    dir: path.join(/* turbopackIgnore: true */ config.dir, 'images'),
+    memoryBytes: Math.floor(config.memoryBytes / IMAGES_SHARE),
+    diskBytes: config.diskBytes === 0 ? 0 : Math.max(diskBytes, SMALLEST_DISK_BYTES),
   };
 }
 
 /** Whether this process is a worker of `next build`. */
 const isBuilding = () => process.env.NEXT_PHASE === 'phase-production-build';
 
-module.exports = { isBuilding, parseSize, projectRoot, resolveConfig };
+module.exports = { imagesConfig, isBuilding, parseSize, projectRoot, resolveConfig };

@@ -5,7 +5,7 @@
 
 const { addon, bundled, problem: addonProblem } = require('./addon');
 const { encode } = require('./codec');
-const { isBuilding, projectRoot, resolveConfig } = require('./config');
+const { imagesConfig, isBuilding, projectRoot, resolveConfig } = require('./config');
 const { warn, warnOnce } = require('./log');
 const { shared, sharedIfAny } = require('./shared');
 
@@ -89,6 +89,13 @@ class Engine {
       }
     }
     this.#native.setMemory(this.#config.memoryBytes, this.#config.memoryItems);
+    sharedIfAny('engine.images')?.follow(this.#config);
+  }
+
+  /** Takes what may change at any time from the cache that this one is part of. */
+  follow(config) {
+    const { memoryBytes, memoryItems } = imagesConfig(config);
+    this.#native?.setMemory(memoryBytes, memoryItems);
   }
 
   #open() {
@@ -228,4 +235,17 @@ function settled(call) {
  */
 const theEngine = () => (bundled ? (sharedIfAny('engine') ?? new Engine()) : shared('engine', () => new Engine()));
 
-module.exports = { BORN_DEAD, MISS, OK, STALE, theEngine };
+/** The cache of optimised images: part of the other, opened when an image is asked for. */
+class ImageEngine extends Engine {
+  get config() {
+    return imagesConfig(theEngine().config);
+  }
+}
+
+const theImages = () =>
+  bundled ? (sharedIfAny('engine.images') ?? new ImageEngine()) : shared('engine.images', () => new ImageEngine());
+
+/** All caches of this environment that have been asked for. */
+const theEngines = () => [theEngine(), sharedIfAny('engine.images')].filter(Boolean);
+
+module.exports = { BORN_DEAD, MISS, OK, STALE, theEngine, theEngines, theImages };
