@@ -9,7 +9,7 @@
 // when the engine is one of `engines` and matches(difference) is true.
 'use strict';
 
-const { isDead, isOnlyRepeated, isStale, outlivesDeadline } = require('./lib/history.js');
+const { isDead, isOnlyRepeated, isPathRevalidated, isStale, outlivesDeadline } = require('./lib/history.js');
 
 const isReplay = ({ suite }) => suite === 'replay';
 const isPlural = ({ cls }) => cls.startsWith('plural:');
@@ -55,6 +55,15 @@ const RULES = [
     matches: (difference) => isReplay(difference) && missBecomesHit(difference) && isOnlyRepeated(difference.history),
   },
   {
+    id: 'revalidate-path-reaches-the-pages-router',
+    engines: ['nextcache'],
+    next: 'revalidatePath changes nothing for a page of the Pages router, which has no tags',
+    ours: 'such a page has the tags of its path, and is rendered anew',
+    reason: 'it is what the call is for; with Next alone only res.revalidate() does it',
+    matches: (difference) =>
+      isReplay(difference) && hitBecomesMiss(difference) && /^pages$/i.test(difference.kind) && isPathRevalidated(difference.history),
+  },
+  {
     id: 'build-entries-survive-the-build',
     engines: ['nextcache', 'reference'],
     next: "'use cache' entries of the build are gone when the server starts",
@@ -73,6 +82,19 @@ const RULES = [
       isReplay(difference) &&
       isPlural(difference) &&
       (difference.op === 'getExpiration' ? difference.actual.v === 'Infinity' : hitBecomesMiss(difference) && isDead(difference.history)),
+  },
+  {
+    id: 'route-handlers-die-by-tag-in-14',
+    engines: ['nextcache'],
+    next: '14 judges pages by their tags, but not route handlers: revalidatePath and revalidateTag have no effect on those',
+    ours: 'a route handler whose tag was marked is a miss, as in 15 and 16',
+    reason: 'an answer that was invalidated is not to be served; 15 corrected it',
+    matches: (difference) =>
+      isReplay(difference) &&
+      difference.vector.startsWith('14') &&
+      hitBecomesMiss(difference) &&
+      difference.recorded.value?.kind === 'ROUTE' &&
+      isDead(difference.history),
   },
   {
     id: 'shells-come-without-rsc-data',
@@ -148,7 +170,4 @@ const RULES = [
   },
 ];
 
-/** Vectors that a later release must replay whole: their differences are told, and counted as todo. */
-const NOT_YET = { 14: 'issue 4', '14.fs': 'issue 4' };
-
-module.exports = { NOT_YET, RULES };
+module.exports = { RULES };

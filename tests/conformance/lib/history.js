@@ -29,12 +29,21 @@ class History {
     this.#sets.set(`${cls} ${args[0]}`, { row: index, t, phase, inst, tags, born });
   }
 
-  /** {set, marks} of the entry that a get asks for; no set: build output. */
+  /**
+   * {set, marks, pathMarks} of the entry that a get asks for; no set: build
+   * output. The last are revalidations of its path, whether it has that tag or not.
+   */
   of({ cls, args, result, t }) {
     const set = this.#sets.get(`${cls} ${args[0]}`);
     const asked = cls === 'singular' ? [...(args[1].tags ?? []), ...(args[1].softTags ?? [])] : args[1];
     const tags = new Set([...(set?.tags ?? []), ...(asked ?? []), ...headerTags(result?.value)].map(spelling));
-    return { t, set, marks: this.#marks.filter((mark) => mark.tags.some((tag) => tags.has(tag))) };
+    const path = `_N_T_${String(args[0]).replace(/^.*\/\$(?=\/)/s, '')}`;
+    return {
+      t,
+      set,
+      marks: this.#marks.filter((mark) => mark.tags.some((tag) => tags.has(tag))),
+      pathMarks: this.#marks.filter((mark) => mark.tags.includes(spelling(path))),
+    };
   }
 }
 
@@ -61,4 +70,7 @@ function isOnlyRepeated(history) {
 /** Whether a mark that says "dead now" came after the entry was begun. */
 const isDead = ({ set, marks }) => marks.some((mark) => mark.expire === 0 && mark.t > (set?.born ?? 0));
 
-module.exports = { History, isDead, isOnlyRepeated, isStale, outlivesDeadline };
+/** Whether the path of the entry was revalidated since the set. */
+const isPathRevalidated = (history) => history.pathMarks.some(isAfter(history));
+
+module.exports = { History, isDead, isOnlyRepeated, isPathRevalidated, isStale, outlivesDeadline };

@@ -6,11 +6,6 @@ const DETAILS = 12;
 class Report {
   passed = 0;
   failed = 0;
-  todo = new Map(); // vector -> how many of its checks fail and may
-
-  constructor(notYet) {
-    this.notYet = notYet;
-  }
 
   ok(name) {
     this.passed += 1;
@@ -27,14 +22,6 @@ class Report {
   check(name, failures) {
     if (failures.length === 0) this.ok(name);
     else this.notOk(name, failures);
-  }
-
-  /** A check of a vector, which may be one that a later release is to make whole. */
-  checkVector(vector, name, failures) {
-    const later = this.notYet[vector];
-    if (!later || failures.length === 0) return this.check(name, failures);
-    this.todo.set(vector, (this.todo.get(vector) ?? 0) + 1);
-    console.log(`todo - ${name}: ${failures.length} differences, not yet (${later})`);
   }
 
   note(text) {
