@@ -34,22 +34,7 @@ uint64_t nxc_birth(nxc_cache *cache) {
 
 /* ---- judging ---------------------------------------------------------------------- */
 
-static nxc__life life_of(const nxc_entry *entry) {
-  const nxc__head *h = entry->record;
-  return (nxc__life){h->birth, h->created_ms, h->revalidate_ms, h->expire_ms};
-}
-
-/* What the rows say of the entry's own tags. */
-static void look_up_fate(nxc__index *x, const nxc_entry *entry, nxc__fate *fate) {
-  nxc__life life = life_of(entry);
-  nxc__fate_init(fate);
-  for (size_t i = 0; i < entry->record->tag_count; i++) {
-    nxc__tags_judge(x, nxc_entry_tag(entry, i), &life, fate, (int)i);
-  }
-  nxc__tags_judge_floor(x, &life, entry->record->tag_count > 0, fate);
-}
-
-/* And of further tags, numbered from `first`. */
+/* What the rows say of further tags, numbered from `first`. */
 static void add_soft_tags(nxc__index *x, const nxc__life *life, const nxc_slice *tags, size_t n,
                           size_t first, nxc__fate *fate) {
   for (size_t i = 0; i < n; i++) nxc__tags_judge(x, tags[i], life, fate, (int)(first + i));
@@ -65,7 +50,7 @@ static void name_tag(nxc_found *found, nxc_slice tag) {
 /* The verdict on an entry whose own fate is known; fills *found but its entry. */
 static nxc_result judge(nxc__index *x, const nxc_entry *entry, const nxc__fate *own,
                         const nxc_query *q, uint64_t epoch, int64_t now, nxc_found *found) {
-  nxc__life life = life_of(entry);
+  nxc__life life = nxc__life_of(entry);
   nxc__fate fate = *own;
   size_t tags = entry->record->tag_count;
   int tag;
@@ -85,7 +70,7 @@ static bool is_dead_now(nxc__engine *e, const nxc__store *s, const nxc_entry *en
   nxc_found found;
   nxc__fate fate;
   uint64_t epoch = nxc__epoch_load(s->index) & ~NXC__EPOCH_DEAD;
-  look_up_fate(s->index, entry, &fate);
+  nxc__tags_judge_entry(s->index, entry, &fate);
   return judge(s->index, entry, &fate, &none, epoch, nxc__wall_ms(e), &found) == NXC_MISS;
 }
 
@@ -154,7 +139,7 @@ static int get_from_memory(nxc__engine *e, nxc__hash hash, const nxc_query *q, u
     return NXC__WOULD_BLOCK;
   }
   if (known->epoch != epoch) {
-    look_up_fate(x, entry, &known->fate);
+    nxc__tags_judge_entry(x, entry, &known->fate);
     known->epoch = epoch;
   }
   found->in_memory = 1;
@@ -184,7 +169,7 @@ static int conclude(nxc__engine *e, const nxc_query *q, const nxc__fetched *f, n
   }
   uint64_t epoch = nxc__epoch_load(x);
   nxc__known known = {.token = f->token, .epoch = epoch};
-  look_up_fate(x, f->entry, &known.fate);
+  nxc__tags_judge_entry(x, f->entry, &known.fate);
   nxc_result rc = judge(x, f->entry, &known.fate, q, epoch, nxc__wall_ms(e), found);
   count_verdict(x, rc, found, q->class_id);
   if (rc == NXC_MISS) return rc;

@@ -29,8 +29,7 @@
 #define MAX_SEGMENTS (1u << 20)
 #define MAX_BUCKETS (1u << 28)
 #define MAX_TAG_BUCKETS (1u << 21)
-#define LOCK_LIVE 0     /* byte that every process locks for reading */
-#define LOCK_COUNTERS 1 /* first of the bytes that own a counter row */
+#define LOCK_LIVE 0 /* byte that every process locks for reading */
 
 _Static_assert(sizeof(nxc__header) <= PAGE, "the header is one page");
 
@@ -230,7 +229,7 @@ static void counters_claim(nxc__index *x) {
 
   for (int row = 0; row < NXC__COUNTER_ROWS; row++) {
     x->counter_row = row;
-    if (lock_byte(x->fd, F_WRLCK, LOCK_COUNTERS + row)) continue;
+    if (lock_byte(x->fd, F_WRLCK, NXC__LOCK_COUNTERS + row)) continue;
     nxc__word *mine = nxc__counters_of(x);
     for (int i = 0; i < NXC__COUNTERS; i++) {
       /* Added before it is taken away: a crash here counts twice, never less. */

@@ -23,6 +23,7 @@ _Static_assert(sizeof(nxc__word) == 8 && ATOMIC_LLONG_LOCK_FREE == 2, "words are
 #define NXC__CEILING_ROUNDS 64 /* of the ring, flushed ahead of their use */
 #define NXC__COUNTER_ROWS 64   /* and one more for the past */
 #define NXC__COUNTERS 512      /* words in a row */
+#define NXC__LOCK_COUNTERS 1   /* the first of the bytes that own a counter row */
 #define NXC__EPOCH_DEAD (UINT64_C(1) << 63)
 #define NXC__ROW_DYING (UINT64_C(1) << 63)
 #define NXC__BOOT_JUMP (UINT64_C(1) << 20)

@@ -534,9 +534,12 @@ static int read_record(nxc__ring *r, uint64_t word, size_t guess, bool nowait, n
     nxc_entry_unref(e);
     return rc;
   }
-  nxc__count(r->index, NXC__C_BYTES_READ, sizeof p + p.size);
   *out = e;
   return NXC_OK;
+}
+
+static void count_read(nxc__ring *r, const nxc_entry *e) {
+  nxc__count(r->index, NXC__C_BYTES_READ, sizeof(prefix) + e->record->size);
 }
 
 /* What an unreadable record means: the ring went round (look again), or damage
@@ -562,6 +565,7 @@ int nxc__ring_get(nxc__ring *r, nxc__hash hash, nxc_slice key, bool nowait, nxc_
       if (again) continue;
     }
     if (rc != NXC_OK) return rc;
+    count_read(r, *entry);
     if (!nxc__record_has_key(*entry, key)) { /* another key with this fingerprint */
       nxc__count(r->index, NXC__C_DISK_OVERFLOW, 1);
       nxc_entry_unref(*entry);
@@ -589,6 +593,7 @@ void nxc__ring_each(nxc__ring *r, bool (*visit)(void *arg, nxc_entry *entry), vo
     if (!word || (word & TOMBSTONE) || !is_alive(r, word)) continue;
     nxc_entry *e;
     if (read_record(r, word, guess_size(r, &r->index->slots[i]), false, &e) != NXC_OK) continue;
+    count_read(r, e);
     bool more = visit(arg, e);
     nxc_entry_unref(e);
     if (!more) return;
@@ -633,8 +638,73 @@ void nxc__ring_move(nxc__ring *r, bool (*keep)(void *arg, const nxc_entry *entry
     if (!(atomic_load_explicit(&r->index->access[i], memory_order_relaxed) & USED)) continue;
     nxc_entry *e;
     if (read_record(r, word, guess_size(r, &r->index->slots[i]), false, &e) != NXC_OK) continue;
+    count_read(r, e);
     bool more = !keep(arg, e) || move_one(r, &r->index->slots[i], word, e, &budget);
     nxc_entry_unref(e);
     if (!more) return;
   }
+}
+
+/* ---- looking from outside -------------------------------------------------------- */
+
+static int by_position(const void *a, const void *b) {
+  uint64_t x = ((const nxc__token *)a)->word & POSITION_MASK;
+  uint64_t y = ((const nxc__token *)b)->word & POSITION_MASK;
+  return (x > y) - (x < y);
+}
+
+int nxc__ring_list(const nxc__ring *r, nxc__token **out, size_t *count) {
+  size_t slots = (size_t)r->index->geometry.buckets * NXC__WAYS, n = 0;
+  nxc__token *list = malloc(slots * sizeof *list);
+
+  if (!list) return NXC_E_NOMEM;
+  for (size_t i = 0; i < slots; i++) {
+    uint64_t word = atomic_load_explicit(&r->index->slots[i], memory_order_relaxed);
+    if (!word || (word & TOMBSTONE) || !is_alive(r, word)) continue;
+    list[n++] = (nxc__token){&r->index->slots[i], word};
+  }
+  qsort(list, n, sizeof *list, by_position); /* so that a disk is read from end to end */
+  *out = list;
+  *count = n;
+  return NXC_OK;
+}
+
+int nxc__ring_find(nxc__ring *r, nxc__hash hash, nxc__token *token) {
+  spot at;
+  if (!scan(r, hash, false, &at) || !at.slot || (at.word & TOMBSTONE)) return NXC_MISS;
+  *token = (nxc__token){at.slot, at.word};
+  return NXC_OK;
+}
+
+int nxc__ring_peek(nxc__ring *r, const nxc__token *at, nxc_entry **entry) {
+  nxc_record record;
+  spot winner;
+  int rc = read_record(r, at->word, guess_size(r, at->slot), false, entry);
+  bool stands = nxc__token_holds(at) && is_alive(r, at->word);
+
+  if (rc != NXC_OK) return stands ? rc : NXC_MISS;
+  nxc_entry_read(*entry, &record);
+  nxc__hash hash = nxc__hash_key(&r->index->secret, record.key);
+  if (scan(r, hash, false, &winner) && winner.slot == at->slot && winner.word == at->word) {
+    return NXC_OK;
+  }
+  /* A double that a killed process left behind, or replaced just now. */
+  nxc_entry_unref(*entry);
+  *entry = NULL;
+  return NXC_MISS;
+}
+
+uint64_t nxc__ring_record_bytes(const nxc_entry *entry) {
+  uint64_t bytes = sizeof(prefix) + entry->record->size;
+  return (bytes + NXC__UNIT - 1) / NXC__UNIT * NXC__UNIT;
+}
+
+bool nxc__ring_was_used(const nxc__ring *r, const nxc__token *at) {
+  return atomic_load_explicit(beside(r, at->slot), memory_order_relaxed) & USED;
+}
+
+bool nxc__ring_forget(nxc__ring *r, const nxc__token *at) {
+  if (!clear_word(at->slot, at->word)) return false;
+  nxc__count(r->index, NXC__C_CORRUPT, 1);
+  return true;
 }

@@ -78,4 +78,24 @@ uint64_t nxc__ring_held_bytes(const nxc__ring *ring);
 /* Calls for each published record that can be read, until it returns false. */
 void nxc__ring_each(nxc__ring *ring, bool (*visit)(void *arg, nxc_entry *entry), void *arg);
 
+/* ---- looking from outside: nothing is counted, noted as used, or repaired --------- */
+
+/* All words that stand, the oldest first; new memory. NXC_OK or NXC_E_NOMEM. */
+int nxc__ring_list(const nxc__ring *ring, nxc__token **out, size_t *count);
+
+/* The word of a key: NXC_OK or NXC_MISS. */
+int nxc__ring_find(nxc__ring *ring, nxc__hash hash, nxc__token *token);
+
+/* What stands there: NXC_OK with a new reference; NXC_MISS: nothing any more;
+ * NXC__CORRUPT; NXC_E_IO; NXC_E_NOMEM. */
+int nxc__ring_peek(nxc__ring *ring, const nxc__token *at, nxc_entry **entry);
+
+/* What an entry takes on the disk. */
+uint64_t nxc__ring_record_bytes(const nxc_entry *entry);
+
+bool nxc__ring_was_used(const nxc__ring *ring, const nxc__token *at);
+
+/* Takes a word out, as a read does that finds damage; false: it had changed. */
+bool nxc__ring_forget(nxc__ring *ring, const nxc__token *at);
+
 #endif

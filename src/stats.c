@@ -1,34 +1,47 @@
 /* stats.c - the counters, as a struct and as JSON, for people and scrapers. */
+#include "stats.h"
+
 #include <jansson.h>
+#include <string.h>
 
 #include "engine.h"
 
-static void sum_classes(const nxc__index *x, unsigned counter, uint64_t out[NXC_CLASSES]) {
-  for (unsigned i = 0; i < NXC_CLASSES; i++) out[i] = nxc__counter_sum(x, counter + i);
+void nxc__stats_from(const uint64_t words[NXC__COUNTERS], nxc_stats *out) {
+  const size_t row = sizeof out->puts;
+  memcpy(out->memory_hits, words + NXC__C_MEMORY_HITS, row);
+  memcpy(out->disk_hits, words + NXC__C_DISK_HITS, row);
+  memcpy(out->stale_hits, words + NXC__C_STALE_HITS, row);
+  memcpy(out->misses, words + NXC__C_MISSES, row);
+  memcpy(out->puts, words + NXC__C_PUTS, row);
+  out->removes = words[NXC__C_REMOVES];
+  out->marks = words[NXC__C_MARKS];
+  out->clears = words[NXC__C_CLEARS];
+  out->dead_by_tag = words[NXC__C_DEAD_BY_TAG];
+  out->dead_by_age = words[NXC__C_DEAD_BY_AGE];
+  out->born_dead = words[NXC__C_BORN_DEAD];
+  out->superseded = words[NXC__C_SUPERSEDED];
+  out->refused = words[NXC__C_REFUSED];
+  out->disk_recycled = words[NXC__C_DISK_RECYCLED];
+  out->disk_overflow = words[NXC__C_DISK_OVERFLOW];
+  out->disk_moved = words[NXC__C_DISK_MOVED];
+  out->corrupt = words[NXC__C_CORRUPT];
+  out->disk_errors = words[NXC__C_DISK_ERRORS];
+  out->floor_raises = words[NXC__C_FLOOR_RAISES];
+  out->bytes_written = words[NXC__C_BYTES_WRITTEN];
+  out->bytes_read = words[NXC__C_BYTES_READ];
 }
 
-static void sum_counters(const nxc__index *x, nxc_stats *out) {
-  sum_classes(x, NXC__C_MEMORY_HITS, out->memory_hits);
-  sum_classes(x, NXC__C_DISK_HITS, out->disk_hits);
-  sum_classes(x, NXC__C_STALE_HITS, out->stale_hits);
-  sum_classes(x, NXC__C_MISSES, out->misses);
-  sum_classes(x, NXC__C_PUTS, out->puts);
-  out->removes = nxc__counter_sum(x, NXC__C_REMOVES);
-  out->marks = nxc__counter_sum(x, NXC__C_MARKS);
-  out->clears = nxc__counter_sum(x, NXC__C_CLEARS);
-  out->dead_by_tag = nxc__counter_sum(x, NXC__C_DEAD_BY_TAG);
-  out->dead_by_age = nxc__counter_sum(x, NXC__C_DEAD_BY_AGE);
-  out->born_dead = nxc__counter_sum(x, NXC__C_BORN_DEAD);
-  out->superseded = nxc__counter_sum(x, NXC__C_SUPERSEDED);
-  out->refused = nxc__counter_sum(x, NXC__C_REFUSED);
-  out->disk_recycled = nxc__counter_sum(x, NXC__C_DISK_RECYCLED);
-  out->disk_overflow = nxc__counter_sum(x, NXC__C_DISK_OVERFLOW);
-  out->disk_moved = nxc__counter_sum(x, NXC__C_DISK_MOVED);
-  out->corrupt = nxc__counter_sum(x, NXC__C_CORRUPT);
-  out->disk_errors = nxc__counter_sum(x, NXC__C_DISK_ERRORS);
-  out->floor_raises = nxc__counter_sum(x, NXC__C_FLOOR_RAISES);
-  out->bytes_written = nxc__counter_sum(x, NXC__C_BYTES_WRITTEN);
-  out->bytes_read = nxc__counter_sum(x, NXC__C_BYTES_READ);
+void nxc__stats_sum(const nxc__index *x, nxc_stats *out) {
+  uint64_t words[NXC__COUNTERS];
+  for (unsigned i = 0; i < NXC__COUNTERS; i++) words[i] = nxc__counter_sum(x, i);
+  nxc__stats_from(words, out);
+}
+
+void nxc__stats_disk(const nxc__index *x, const nxc__ring *ring, nxc_stats *out) {
+  out->disk = 1;
+  out->disk_bytes = nxc__ring_held_bytes(ring);
+  out->disk_limit_bytes = x->geometry.bound_bytes;
+  out->disk_slots = (uint64_t)x->geometry.buckets * NXC__WAYS;
 }
 
 int nxc_stats_get(nxc_cache *cache, nxc_stats *out) {
@@ -42,7 +55,7 @@ int nxc_stats_get(nxc_cache *cache, nxc_stats *out) {
   nxc__store *s = nxc__store_ref(e->store);
   nxc__memory_use use = nxc__memory_usage(e->memory);
   uv_mutex_unlock(&e->lock);
-  sum_counters(s->index, out);
+  nxc__stats_sum(s->index, out);
   out->memory_evictions = use.evictions;
   out->memory_bytes = use.bytes;
   out->memory_limit_bytes = use.limit_bytes;
@@ -50,12 +63,7 @@ int nxc_stats_get(nxc_cache *cache, nxc_stats *out) {
   uint64_t live = nxc__record_live_bytes();
   out->pinned_bytes = live > use.entry_bytes ? live - use.entry_bytes : 0;
   out->epoch = nxc__epoch_load(s->index) & ~NXC__EPOCH_DEAD;
-  if (s->disk) {
-    out->disk = 1;
-    out->disk_bytes = nxc__ring_held_bytes(&s->ring);
-    out->disk_limit_bytes = s->index->geometry.bound_bytes;
-    out->disk_slots = (uint64_t)s->index->geometry.buckets * NXC__WAYS;
-  }
+  if (s->disk) nxc__stats_disk(s->index, &s->ring, out);
   nxc__store_unref(s);
   return NXC_OK;
 }

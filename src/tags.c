@@ -191,6 +191,33 @@ static void finish_mark(nxc__index *x, uint64_t value) {
   if (value == epoch + 1) nxc__word_raise(&x->header->epoch, value);
 }
 
+/* stale before deadline: the reverse of how they are written, so that a new stale
+ * mark is never judged by the lack of its deadline. */
+static nxc__marks read_row(const nxc__tag_bucket *b, int way) {
+  nxc__marks m = {.dead_wall_ms = 0};
+  m.stale = atomic_load(&b->stale[way]);
+  m.stale_wall_ms = wall_of(&b->stale_wall_ms[way]);
+  m.deadline_ms = (int64_t)atomic_load(&b->deadline_ms[way]);
+  m.dead = atomic_load(&b->dead[way]);
+  m.dead_wall_ms = wall_of(&b->dead_wall_ms[way]);
+  return m;
+}
+
+bool nxc__tags_find(const nxc__index *x, nxc_slice tag, nxc__marks *out) {
+  uint64_t hash = nxc__hash_tag(&x->secret, tag);
+  const nxc__tag_bucket *b = bucket_of(x, hash);
+  bool found = false;
+
+  *out = (nxc__marks){.dead = 0};
+  for (int way = 0; way < NXC__WAYS; way++) {
+    if ((atomic_load(&b->hash[way]) & ~NXC__ROW_DYING) != hash) continue;
+    nxc__marks m = read_row(b, way);
+    if (!found || larger(m.dead, m.stale) > larger(out->dead, out->stale)) *out = m;
+    found = true;
+  }
+  return found;
+}
+
 void nxc__tags_judge(nxc__index *x, nxc_slice tag, const nxc__life *life, nxc__fate *fate,
                      int tag_number) {
   uint64_t hash = nxc__hash_tag(&x->secret, tag);
@@ -198,14 +225,7 @@ void nxc__tags_judge(nxc__index *x, nxc_slice tag, const nxc__life *life, nxc__f
 
   for (int way = 0; way < NXC__WAYS; way++) {
     if ((atomic_load(&b->hash[way]) & ~NXC__ROW_DYING) != hash) continue;
-    /* stale before deadline: the reverse of how they are written, so that a new
-     * stale mark is never judged by the lack of its deadline. */
-    nxc__marks m = {.dead_wall_ms = 0};
-    m.stale = atomic_load(&b->stale[way]);
-    m.stale_wall_ms = wall_of(&b->stale_wall_ms[way]);
-    m.deadline_ms = (int64_t)atomic_load(&b->deadline_ms[way]);
-    m.dead = atomic_load(&b->dead[way]);
-    m.dead_wall_ms = wall_of(&b->dead_wall_ms[way]);
+    nxc__marks m = read_row(b, way);
     finish_mark(x, larger(m.dead, m.stale));
     nxc__fate_add(fate, life, &m, tag_number);
   }
@@ -218,4 +238,18 @@ void nxc__tags_judge_floor(nxc__index *x, const nxc__life *life, bool tagged, nx
   finish_mark(x, larger(origin, floor));
   nxc__fate_add_floor(fate, life, origin, wall_of(&h->origin_wall_ms));
   if (tagged) nxc__fate_add_floor(fate, life, floor, wall_of(&h->floor_wall_ms));
+}
+
+nxc__life nxc__life_of(const nxc_entry *entry) {
+  const nxc__head *h = entry->record;
+  return (nxc__life){h->birth, h->created_ms, h->revalidate_ms, h->expire_ms};
+}
+
+void nxc__tags_judge_entry(nxc__index *x, const nxc_entry *entry, nxc__fate *fate) {
+  nxc__life life = nxc__life_of(entry);
+  nxc__fate_init(fate);
+  for (size_t i = 0; i < entry->record->tag_count; i++) {
+    nxc__tags_judge(x, nxc_entry_tag(entry, i), &life, fate, (int)i);
+  }
+  nxc__tags_judge_floor(x, &life, entry->record->tag_count > 0, fate);
 }
