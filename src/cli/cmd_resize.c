@@ -1,0 +1,87 @@
+/* cmd_resize.c - nextcache resize: a new bound for the disk tier. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+
+#define SMALLEST (UINT64_C(8) << 20)
+
+static void tell_processes(const nxc_process *list, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    if (list[i].pid) {
+      cli_warn("process %lld has the cache open: %s", (long long)list[i].pid, list[i].command);
+    } else {
+      cli_warn("a process in another container has the cache open");
+    }
+  }
+}
+
+/* While others have it open the bound that they know holds. */
+static int refuse_if_used(const nxc_view *view) {
+  nxc_process *list;
+  size_t count;
+  if (nxc_view_processes(view, &list, &count) != NXC_OK) {
+    return cli_fail(CLI_UNREADABLE, "out of memory");
+  }
+  tell_processes(list, count);
+  free(list);
+  return count ? cli_fail(CLI_PROBLEM, "stop them first, and then start them with "
+                                       "NEXT_CACHE_MAX_DISK_SIZE set to the new size")
+               : CLI_OK;
+}
+
+static void keep(void *arg, const char *message) {
+  snprintf(arg, 512, "%s", message);
+}
+
+static int resize(uint64_t bytes) {
+  char trouble[512] = "no reason was given";
+  nxc_options options;
+  nxc_cache *cache;
+  nxc_stats stats = {.disk = 0};
+
+  nxc_options_init(&options);
+  options.dir = cli_where()->dir;
+  options.memory_bytes = 0;
+  options.disk_bytes = bytes;
+  options.on_error = keep;
+  options.on_error_arg = trouble;
+  int rc = nxc_open(&cache, &options);
+  if (rc != NXC_OK) return cli_fail(CLI_UNREADABLE, "%s", nxc_strerror(rc));
+  nxc_stats_get(cache, &stats);
+  nxc_close(cache);
+  if (stats.disk && stats.disk_limit_bytes == bytes) return CLI_OK;
+  return cli_fail(CLI_UNREADABLE, "%s", trouble);
+}
+
+int cli_cmd_resize(const cli_command *self, int argc, char **argv) {
+  uint64_t bytes;
+  int code;
+  nxc_view *view;
+  nxc_shape shape;
+  const cli_option options[] = {{0}};
+
+  int n = cli_parse(self, options, argc, argv, &code);
+  if (n < 0) return code;
+  if (n != 1) return cli_fail(CLI_USAGE, "resize: one size is needed, such as 2GB");
+  if (!cli_parse_size(argv[0], &bytes) || bytes < SMALLEST) {
+    return cli_fail(CLI_USAGE, "resize: \"%s\" should be a size such as 2GB, at least 8MB",
+                    argv[0]);
+  }
+  code = cli_view(&view);
+  if (code != CLI_OK) return code;
+  nxc_view_shape(view, &shape);
+  code = refuse_if_used(view);
+  nxc_view_close(view); /* it would count as one that has the cache open */
+  if (code != CLI_OK) return code;
+  if (shape.limit_bytes == bytes) {
+    puts("it has that size already");
+    return CLI_OK;
+  }
+  code = resize(bytes);
+  if (code != CLI_OK) return code;
+  printf("%s instead of %s; the entries are gone, invalidations are kept\n"
+         "start servers with NEXT_CACHE_MAX_DISK_SIZE=%s, or they change it back\n",
+         cli_bytes(bytes).text, cli_bytes(shape.limit_bytes).text, argv[0]);
+  return CLI_OK;
+}

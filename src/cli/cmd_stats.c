@@ -1,0 +1,158 @@
+/* cmd_stats.c - nextcache stats: the counters, once or as a live screen. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "screen.h"
+
+/* ---- a table ----------------------------------------------------------------------- */
+
+static void class_row(const char *name, uint64_t memory, uint64_t disk, uint64_t stale,
+                      uint64_t misses, uint64_t puts) {
+  uint64_t hits = memory + disk;
+  printf("%-10s %12s %12s %12s %12s %12s %10s\n", name, cli_count(memory).text,
+         cli_count(disk).text, cli_count(stale).text, cli_count(misses).text, cli_count(puts).text,
+         cli_ratio((double)hits, (double)(hits + misses)).text);
+}
+
+static void print_classes(const nxc_stats *s) {
+  printf("%s%-10s %12s %12s %12s %12s %12s %10s%s\n", cli_style_of(CLI_BOLD), "", "memory hits",
+         "disk hits", "of them stale", "misses", "puts", "hit ratio", cli_style_of(CLI_RESET));
+  for (unsigned i = 0; i < CLI_CLASSES; i++) {
+    if (!(s->memory_hits[i] | s->disk_hits[i] | s->misses[i] | s->puts[i])) continue;
+    class_row(cli_class_names[i], s->memory_hits[i], s->disk_hits[i], s->stale_hits[i],
+              s->misses[i], s->puts[i]);
+  }
+  class_row("total", cli_sum(s->memory_hits), cli_sum(s->disk_hits), cli_sum(s->stale_hits),
+            cli_sum(s->misses), cli_sum(s->puts));
+}
+
+static void print_rest(const nxc_stats *s, const nxc_shape *shape) {
+  printf("\ndisk tier    %s held of %s; slots %s of %s; tag rows %s of %s\n",
+         cli_bytes(s->disk_bytes).text, cli_bytes(s->disk_limit_bytes).text,
+         cli_count(shape->slots_used).text, cli_count(shape->slots).text,
+         cli_count(shape->tag_rows_used).text, cli_count(shape->tag_rows).text);
+  printf(
+      "             %s written, %s read; %s segments recycled, %s entries pushed out, %s moved\n",
+      cli_bytes(s->bytes_written).text, cli_bytes(s->bytes_read).text,
+      cli_count(s->disk_recycled).text, cli_count(s->disk_overflow).text,
+      cli_count(s->disk_moved).text);
+  printf("changes      %s tags marked, %s entries removed, %s times cleared\n",
+         cli_count(s->marks).text, cli_count(s->removes).text, cli_count(s->clears).text);
+  printf("misses of    %s invalidated, %s expired entries\n", cli_count(s->dead_by_tag).text,
+         cli_count(s->dead_by_age).text);
+  printf("not kept     %s born dead, %s superseded, %s too large\n", cli_count(s->born_dead).text,
+         cli_count(s->superseded).text, cli_count(s->refused).text);
+  bool ill = s->corrupt || s->disk_errors;
+  printf("%strouble      %s damaged entries, %s disk errors%s, %s tag marks forgotten early\n",
+         ill ? cli_style_of(CLI_RED) : "", cli_count(s->corrupt).text,
+         cli_count(s->disk_errors).text, ill ? cli_style_of(CLI_RESET) : "",
+         cli_count(s->floor_raises).text);
+}
+
+static void print_processes(const nxc_process *list, size_t count) {
+  printf("\n%s%8s %12s %12s %12s %10s  %s%s\n", cli_style_of(CLI_BOLD), "process", "hits", "misses",
+         "puts", "hit ratio", "command", cli_style_of(CLI_RESET));
+  for (size_t i = 0; i < count; i++) {
+    const nxc_stats *s = &list[i].stats;
+    uint64_t hits = cli_sum(s->memory_hits) + cli_sum(s->disk_hits), misses = cli_sum(s->misses);
+    char pid[24] = "?";
+    if (list[i].pid) snprintf(pid, sizeof pid, "%lld", (long long)list[i].pid);
+    printf("%8s %12s %12s %12s %10s  ", pid, cli_count(hits).text, cli_count(misses).text,
+           cli_count(cli_sum(s->puts)).text, cli_ratio((double)hits, (double)(hits + misses)).text);
+    const char *command = list[i].pid ? list[i].command : "(in another container)";
+    cli_put_text(stdout, (nxc_slice){command, strlen(command)});
+    putchar('\n');
+  }
+  if (!count) puts("       - no process has the cache open");
+}
+
+/* ---- JSON ---------------------------------------------------------------------------- */
+
+static json_t *shape_json(const nxc_shape *s) {
+  return json_pack("{s:s, s:I, s:I, s:I, s:I, s:i, s:i, s:i, s:i, s:i, s:i, s:I, s:I}", "instance",
+                   s->instance, "limit_bytes", (json_int_t)s->limit_bytes, "held_bytes",
+                   (json_int_t)s->held_bytes, "index_bytes", (json_int_t)s->index_bytes,
+                   "record_bytes", (json_int_t)s->record_bytes, "segment_bytes",
+                   (int)s->segment_bytes, "segments", (int)s->segments, "slots", (int)s->slots,
+                   "slots_used", (int)s->slots_used, "tag_rows", (int)s->tag_rows, "tag_rows_used",
+                   (int)s->tag_rows_used, "floor_ms", (json_int_t)s->floor_ms, "origin_ms",
+                   (json_int_t)s->origin_ms);
+}
+
+static json_t *processes_json(const nxc_process *list, size_t count) {
+  json_t *array = json_array();
+  for (size_t i = 0; i < count; i++) {
+    nxc_slice command = {list[i].command, strlen(list[i].command)};
+    json_array_append_new(
+        array,
+        json_pack("{s:o, s:o, s:o}", "pid",
+                  list[i].pid ? json_integer((json_int_t)list[i].pid) : json_null(), "command",
+                  cli_json_text(command), "counters", cli_stats_json(&list[i].stats)));
+  }
+  return array;
+}
+
+/* ---- the command ----------------------------------------------------------------------- */
+
+static int once(nxc_view *view, bool json) {
+  nxc_stats stats;
+  nxc_shape shape;
+  nxc_process *list;
+  size_t count;
+  const char *dir = cli_where()->dir;
+
+  nxc_view_stats(view, &stats);
+  nxc_view_shape(view, &shape);
+  if (nxc_view_processes(view, &list, &count) != NXC_OK) {
+    return cli_fail(CLI_UNREADABLE, "out of memory");
+  }
+  if (json) {
+    cli_put_json(json_pack("{s:o, s:o, s:o, s:o}", "dir",
+                           cli_json_text((nxc_slice){dir, strlen(dir)}), "cache",
+                           shape_json(&shape), "total", cli_stats_json(&stats), "processes",
+                           processes_json(list, count)));
+  } else {
+    printf("%s\n\n", dir);
+    print_classes(&stats);
+    print_rest(&stats, &shape);
+    print_processes(list, count);
+  }
+  free(list);
+  return CLI_OK;
+}
+
+int cli_cmd_stats(const cli_command *self, int argc, char **argv) {
+  bool json = false, watch = false;
+  double interval = 1;
+  uint64_t rounds = 0;
+  int code;
+  nxc_view *view;
+  const cli_option options[] = {
+      {"json", CLI_FLAG, &json, NULL, "as JSON; with --watch one line for each round"},
+      {"watch", CLI_FLAG, &watch, NULL, "a live screen; q ends it"},
+      {"interval", CLI_SECONDS, &interval, "SECONDS", "between two rounds of --watch (1)"},
+      {"rounds", CLI_NUMBER, &rounds, "N", "end --watch after so many rounds"},
+      {0},
+  };
+
+  if (cli_parse(self, options, argc, argv, &code) < 0) return code;
+  if (interval < 0.05) return cli_fail(CLI_USAGE, "stats: --interval is too short");
+  code = cli_view(&view);
+  if (code != CLI_OK) return code;
+  if (watch && !json && isatty(STDOUT_FILENO)) {
+    code = cli_screen(&view, interval, rounds);
+  } else {
+    code = once(view, json);
+    for (uint64_t n = 1; watch && code == CLI_OK && (!rounds || n < rounds); n++) {
+      fflush(stdout);
+      usleep((useconds_t)(interval * 1e6));
+      nxc_view_close(view);
+      code = cli_view(&view);
+      if (code == CLI_OK) code = once(view, json);
+    }
+  }
+  nxc_view_close(view);
+  return code;
+}

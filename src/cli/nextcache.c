@@ -1,0 +1,49 @@
+/* nextcache.c - the command line tool: its commands, and the text about them. */
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "commands.h"
+
+const cli_command cli_commands[] = {
+#define ROW(name, function, operands, summary) {name, operands, summary, function},
+    CLI_COMMANDS(ROW)
+#undef ROW
+        {0},
+};
+
+static void help(void) {
+  puts("usage: nextcache COMMAND [options] [operands]\n\n"
+       "Looks at and changes the cache of a Next.js project, while servers use it.\n");
+  for (const cli_command *c = cli_commands; c->name; c++) {
+    printf("  %-12s %s\n", c->name, c->summary);
+  }
+  puts("\nnextcache COMMAND --help tells a command's options; nextcache --version the version.\n"
+       "The cache is that of the project here (NEXT_CACHE_DIR, or .cache/nextcache), or --dir.\n"
+       "Exit codes: 0 fine, 1 a problem was found, 2 wrong arguments, 3 no cache or entry there,\n"
+       "4 it cannot be read or changed.");
+}
+
+static int run(int argc, char **argv) {
+  const char *name = argc > 1 ? argv[1] : "--help";
+  if (strcmp(name, "--version") == 0) {
+    printf("nextcache %s\n", nxc_version());
+    return CLI_OK;
+  }
+  if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+    help();
+    return argc > 1 ? CLI_OK : CLI_USAGE;
+  }
+  for (const cli_command *c = cli_commands; c->name; c++) {
+    if (strcmp(c->name, name) == 0) return c->run(c, argc - 1, argv + 1);
+  }
+  return cli_fail(CLI_USAGE, "there is no command %s; see nextcache --help", name);
+}
+
+int main(int argc, char **argv) {
+  setlocale(LC_CTYPE, "");
+  int code = run(argc, argv);
+  if (fflush(stdout) || ferror(stdout)) return cli_fail(CLI_UNREADABLE, "cannot write the output");
+  return code;
+}

@@ -1,0 +1,131 @@
+/* options.c - a command's arguments by its table: parsed, checked, explained. */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+#define MOST_OPTIONS 32
+
+static bool wants_help;
+static const char *dir_option;
+
+static const cli_option common[] = {
+    {"dir", CLI_TEXT, &dir_option, "DIR", "the cache directory; else that of the project here"},
+    {"no-color", CLI_FLAG, &cli_no_color, NULL, "no colours, as with NO_COLOR=1"},
+    {"help", CLI_FLAG, &wants_help, NULL, "this text"},
+    {0},
+};
+
+const char *cli_dir_option(void) {
+  return dir_option;
+}
+
+/* ---- help ------------------------------------------------------------------------ */
+
+static void explain(const cli_option *o) {
+  for (; o->name; o++) {
+    char left[64];
+    snprintf(left, sizeof left, "--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
+    printf("  %-22s %s\n", left, o->help);
+  }
+}
+
+static void help(const cli_command *self, const cli_option *options) {
+  printf("usage: nextcache %s [options]%s%s\n\n%s.\n\noptions:\n", self->name,
+         *self->operands ? " " : "", self->operands, self->summary);
+  explain(options);
+  explain(common);
+}
+
+/* ---- values ---------------------------------------------------------------------- */
+
+static bool parse_class(const char *text, unsigned *bits) {
+  for (unsigned i = 0; i < CLI_CLASSES; i++) {
+    if (strcmp(text, cli_class_names[i]) != 0) continue;
+    *bits |= 1u << i;
+    return true;
+  }
+  return false;
+}
+
+static bool parse_seconds(const char *text, double *seconds) {
+  char *end;
+  *seconds = strtod(text, &end);
+  return end != text && !*end && *seconds >= 0 && *seconds < 1e12;
+}
+
+static void append(cli_list *list, const char *text) {
+  list->items = cli_alloc(list->items, (list->count + 1) * sizeof *list->items);
+  list->items[list->count++] = text;
+}
+
+/* What would have been right; NULL: the text was. */
+static const char *take(const cli_option *o, const char *text) {
+  switch (o->kind) {
+  case CLI_FLAG: *(bool *)o->to = true; return NULL;
+  case CLI_TEXT: *(const char **)o->to = text; return NULL;
+  case CLI_LIST: append(o->to, text); return NULL;
+  case CLI_SIZE: return cli_parse_size(text, o->to) ? NULL : "a size such as 64MB";
+  case CLI_NUMBER: return cli_parse_number(text, o->to) ? NULL : "a whole number";
+  case CLI_SECONDS: return parse_seconds(text, o->to) ? NULL : "a number of seconds";
+  case CLI_CLASS:
+    return parse_class(text, o->to) ? NULL
+                                    : "one of pages, routes, fetches, use-cache, images, other";
+  default: return "something else";
+  }
+}
+
+/* ---- parsing --------------------------------------------------------------------- */
+
+static size_t collect(const cli_option *from, const cli_option **all, struct option *longs,
+                      size_t n) {
+  for (; from->name && n < MOST_OPTIONS; from++, n++) {
+    all[n] = from;
+    longs[n] = (struct option){from->name, from->value != NULL, NULL, (int)n + 256};
+  }
+  return n;
+}
+
+static int refuse(const cli_command *self, char **argv, int answer) {
+  const char *given = argv[optind > 0 ? optind - 1 : 0];
+  return cli_fail(CLI_USAGE, answer == ':' ? "%s: %s needs a value" : "%s: there is no option %s",
+                  self->name, given);
+}
+
+int cli_parse(const cli_command *self, const cli_option *options, int argc, char **argv,
+              int *code) {
+  const cli_option *all[MOST_OPTIONS];
+  struct option longs[MOST_OPTIONS + 1] = {{0}};
+  size_t n = collect(options, all, longs, 0);
+  collect(common, all, longs, n);
+
+  optind = 1;
+  for (int c; (c = getopt_long(argc, argv, ":h", longs, NULL)) != -1;) {
+    if (c == 'h') {
+      wants_help = true;
+    } else if (c < 256) {
+      *code = refuse(self, argv, c);
+      return -1;
+    } else {
+      const char *right = take(all[c - 256], optarg);
+      if (!right) continue;
+      *code = cli_fail(CLI_USAGE, "%s: --%s is \"%s\"; it should be %s", self->name,
+                       all[c - 256]->name, optarg, right);
+      return -1;
+    }
+  }
+  if (wants_help) {
+    help(self, options);
+    *code = CLI_OK;
+    return -1;
+  }
+  int operands = argc - optind;
+  if (!*self->operands && operands > 0) {
+    *code =
+        cli_fail(CLI_USAGE, "%s: what is \"%s\"? it takes options only", self->name, argv[optind]);
+    return -1;
+  }
+  memmove(argv, argv + optind, (size_t)operands * sizeof *argv);
+  return operands;
+}

@@ -1,0 +1,199 @@
+/* text.c - sizes, times and bytes of unknown origin as text, and back. */
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+void cli_warn(const char *format, ...) {
+  va_list arguments;
+  cli_progress_end();
+  va_start(arguments, format);
+  fputs("nextcache: ", stderr);
+  vfprintf(stderr, format, arguments);
+  fputc('\n', stderr);
+  va_end(arguments);
+}
+
+int cli_fail(int code, const char *format, ...) {
+  char text[1024];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  cli_warn("%s", text);
+  return code;
+}
+
+void *cli_alloc(void *old, size_t size) {
+  void *memory = realloc(old, size ? size : 1);
+  if (!memory) exit(cli_fail(CLI_UNREADABLE, "out of memory"));
+  return memory;
+}
+
+char *cli_strdup(const char *text) {
+  size_t size = strlen(text) + 1;
+  return memcpy(cli_alloc(NULL, size), text, size);
+}
+
+char *cli_format(const char *format, ...) {
+  char *text;
+  va_list arguments;
+  va_start(arguments, format);
+  int n = vasprintf(&text, format, arguments);
+  va_end(arguments);
+  if (n < 0) exit(cli_fail(CLI_UNREADABLE, "out of memory"));
+  return text;
+}
+
+/* ---- reading --------------------------------------------------------------------- */
+
+bool cli_parse_number(const char *text, uint64_t *number) {
+  char *end;
+  if (!isdigit((unsigned char)text[0])) return false;
+  errno = 0;
+  *number = strtoull(text, &end, 10);
+  return !errno && !*end;
+}
+
+bool cli_parse_size(const char *text, uint64_t *bytes) {
+  static const char units[] = "BKMGT";
+  char *end;
+  if (!isdigit((unsigned char)text[0])) return false;
+  double n = strtod(text, &end), unit = 1;
+  while (*end == ' ') end++;
+  if (*end) {
+    const char *u = strchr(units, toupper((unsigned char)*end));
+    if (!u) return false;
+    for (const char *at = units; at < u; at++) unit *= 1024;
+    end++;
+    if (u != units && toupper((unsigned char)*end) == 'B') end++;
+  }
+  if (*end || n * unit >= 9e18) return false;
+  *bytes = (uint64_t)(n * unit);
+  return true;
+}
+
+/* ---- writing --------------------------------------------------------------------- */
+
+cli_text cli_bytes(uint64_t bytes) {
+  static const char *const units[] = {"B", "KB", "MB", "GB", "TB"};
+  cli_text t;
+  double n = (double)bytes;
+  size_t u = 0;
+  while (n >= 1024 && u + 1 < sizeof units / sizeof *units) {
+    n /= 1024;
+    u++;
+  }
+  snprintf(t.text, sizeof t.text, u && n < 100 ? "%.1f %s" : "%.0f %s", n, units[u]);
+  return t;
+}
+
+cli_text cli_duration(int64_t ms) {
+  static const struct {
+    int64_t ms;
+    const char *name;
+  } units[] = {{86400000, "d"}, {3600000, "h"}, {60000, "m"}, {1000, "s"}};
+  cli_text t;
+  if (ms == NXC_NEVER) return (cli_text){"never"};
+  if (ms < 0) ms = 0;
+  if (ms < 10000) {
+    snprintf(t.text, sizeof t.text, "%.1fs", (double)ms / 1000);
+    return t;
+  }
+  size_t u = 0;
+  while (ms < units[u].ms) u++;
+  int n = snprintf(t.text, sizeof t.text, "%" PRId64 "%s", ms / units[u].ms, units[u].name);
+  int64_t rest = u + 1 < sizeof units / sizeof *units ? ms % units[u].ms / units[u + 1].ms : 0;
+  if (rest) {
+    snprintf(t.text + n, sizeof t.text - (size_t)n, " %" PRId64 "%s", rest, units[u + 1].name);
+  }
+  return t;
+}
+
+cli_text cli_count(uint64_t number) {
+  char digits[24];
+  cli_text t;
+  int n = snprintf(digits, sizeof digits, "%" PRIu64, number), out = 0;
+  for (int i = 0; i < n; i++) {
+    if (i && (n - i) % 3 == 0) t.text[out++] = ' ';
+    t.text[out++] = digits[i];
+  }
+  t.text[out] = '\0';
+  return t;
+}
+
+cli_text cli_ratio(double of, double n) {
+  cli_text t = {"-"};
+  if (n > 0) snprintf(t.text, sizeof t.text, "%.1f %%", 100 * of / n);
+  return t;
+}
+
+int64_t cli_now_ms(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_REALTIME, &t);
+  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ---- bytes of unknown origin ------------------------------------------------------ */
+
+/* The length of the well-formed UTF-8 sequence there, of a character that only shows
+ * itself; 0: none. */
+static size_t printable(const unsigned char *s, size_t size) {
+  static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+  if (s[0] < 0x80) return s[0] >= 0x20 && s[0] != 0x7f;
+  size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0xc0 ? 2 : 0;
+  if (!n || n > size || s[0] > 0xf4) return 0;
+  uint32_t c = s[0] & (0xffu >> (n + 1));
+  for (size_t i = 1; i < n; i++) {
+    if ((s[i] & 0xc0) != 0x80) return 0;
+    c = c << 6 | (s[i] & 0x3f);
+  }
+  bool surrogate = c >= 0xd800 && c < 0xe000;
+  bool control = c < 0xa0;
+  /* They turn the direction of what follows, or separate lines. */
+  bool tricky =
+      (c >= 0x200e && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+  return c >= least[n] && c <= 0x10ffff && !surrogate && !control && !tricky ? n : 0;
+}
+
+void cli_put_text(FILE *to, nxc_slice text) {
+  const unsigned char *s = text.data;
+  for (size_t i = 0; i < text.size;) {
+    size_t n = printable(s + i, text.size - i);
+    if (n) {
+      fwrite(s + i, 1, n, to);
+    } else {
+      fprintf(to, "\\x%02x", s[i]);
+    }
+    i += n ? n : 1;
+  }
+}
+
+json_t *cli_json_text(nxc_slice text) {
+  json_t *value = json_stringn(text.size ? text.data : "", text.size);
+  if (value) return value;
+  char *escaped;
+  size_t size;
+  FILE *to = open_memstream(&escaped, &size);
+  if (!to) exit(cli_fail(CLI_UNREADABLE, "out of memory"));
+  cli_put_text(to, text);
+  fclose(to);
+  value = json_stringn(escaped, size);
+  free(escaped);
+  return value;
+}
+
+int cli_put_json(json_t *value) {
+  size_t flags = JSON_INDENT(isatty(STDOUT_FILENO) ? 2 : 0) | JSON_PRESERVE_ORDER;
+  int failed = !value || json_dumpf(value, stdout, flags);
+  putchar('\n');
+  json_decref(value);
+  return failed ? cli_fail(CLI_UNREADABLE, "the JSON could not be written") : CLI_OK;
+}

@@ -1,0 +1,113 @@
+# clear: the cache, parts of it, the build output; nothing else.
+some='put 1 p:b:/a 100 shop,a 0 - -
+put 1 p:b:/b 100 shop 0 - -
+put 3 f:https://x 100 prices 100 60 -
+put 4 u:b:1 100 - 0 - -'
+names() { nc ls --dir "$dir" --json; json 'map(.name) | sort | join(" ")'; }
+
+mkdir project && cd project && touch package.json || exit 2
+dir=$work/project/.cache/nextcache
+fill 64 <<<"$some"
+nc clear --dry-run --app
+has '--dry-run' "$code $out" '^0 cache: would remove 4 entries'
+is 'removes nothing' "$(names)" '/a /b 1 https://x'
+nc clear --class fetches --dry-run
+has 'a selection' "$out" 'would remove 1 entries'
+nc clear --class fetches
+has 'is removed' "$code $out" '^0 cache: removed 1 entries'
+is 'and nothing else' "$(names)" '/a /b 1'
+nc clear --tag a
+is '--tag' "$(names)" '/b 1'
+nc clear --prefix /b
+is '--prefix' "$(names)" '1'
+nc clear --tag nothing
+is 'a selection that fits nothing' "$code $(names)" '0 1'
+nc clear
+is 'without a word and without a terminal nothing is removed' "$code $(names)" '2 1'
+answer=$(printf 'n\n' | script -qec "$build/nextcache clear" /dev/null)
+has 'on a terminal it says what' "$answer" 'would remove 1 entries'
+is 'and no is no' "$(names)" '1'
+answer=$(printf 'y\n' | script -qec "$build/nextcache clear" /dev/null)
+is 'and yes is yes' "$(names)" ''
+
+serve_begin 64
+tell put 1 p:b:/live 10 - 0 - -
+tell get 1 p:b:/live
+is 'a live process has an entry' "$answer" hit
+nc clear --app
+is '--app under a live process' "$code" 0
+tell get 1 p:b:/live
+is 'which sees it at once' "$answer" miss
+tell put 1 p:b:/live 10 - 0 - -
+nc clear --prefix /live
+tell get 1 p:b:/live
+is 'also that of a part' "$answer" miss
+nc stats --json
+is 'the bound stays what it was' "$(json .cache.limit_bytes)" $((64 << 20))
+serve_end
+
+# ---- the build output
+make_build() { mkdir -p .next/server .next/static && echo id >.next/BUILD_ID && echo x >.next/server/a; }
+make_build
+fill 64 <<<"$some"
+nc clear --build --dry-run
+has '--build --dry-run' "$code $out" "^0 build output: would remove 2 files.*$PWD/.next"
+is 'removes nothing' "$(cat .next/BUILD_ID)" id
+nc clear --build
+has '--build' "$code $out" '^0 build output: removed 2 files'
+is 'the output is gone' "$(ls -d .next 2>&1 | grep -c 'No such')" 1
+is 'the cache is not' "$(names)" '/a /b 1 https://x'
+nc clear --build
+has 'none is fine' "$code $out" '^0 build output: there is none'
+make_build
+nc clear --all
+is '--all' "$code $(names) $(ls -d .next 2>/dev/null)" '0  '
+
+mkdir -p outside && echo precious >outside/file
+make_build
+ln -s "$PWD/outside" .next/link
+nc clear --build
+is 'a link inside is removed, what it names is not' "$code $(cat outside/file)" '0 precious'
+ln -s outside .next
+nc clear --build
+has 'a link in its place is refused' "$code $err" '^4 .*link'
+is 'and left' "$(cat outside/file)" precious
+rm .next
+mkdir "$work/stranger" && echo id >"$work/stranger/BUILD_ID"
+nc clear --build --dist ../stranger
+has 'nothing outside of the project' "$code $err" '^2 .*not a directory inside'
+ln -s "$work" up
+nc clear --build --dist up/stranger
+has 'also not by a link' "$code $err" '^2 .*not a directory inside'
+nc clear --build --dist .
+is 'not the project itself' $code 2
+nc clear --build --dist ..
+is 'nor what is above' $code 2
+is 'it is still there' "$(cat "$work/stranger/BUILD_ID")" id
+mkdir src && echo code >src/file
+nc clear --build --dist src
+has 'a directory that is no build output' "$code $err" '^1 .*does not look like'
+is 'is left' "$(cat src/file)" code
+
+make_build
+(exec -a 'next-server (v16.4.6)' sleep 60) &
+next=$!
+sleep 0.1
+nc clear --build
+has 'a build that a process serves' "$code $err" "^1 nextcache: process $next works with this build: next-server"
+is 'stays' "$(cat .next/BUILD_ID)" id
+nc clear --build --force
+is '--force' "$code $(ls -d .next 2>/dev/null)" '0 '
+kill "$next"
+wait "$next" 2>/dev/null
+
+if [ "$(id -u)" = 0 ]; then
+  make_build
+  chown -R 4711:4711 .next
+  install -d -o root -m 755 .next/server/roots
+  touch .next/server/roots/file
+  nc clear --build
+  is 'as root it is removed with the rights of its owner' "$code $(ls .next/server/roots)" '4 file'
+  rm -rf .next
+fi
+cd "$work" || exit 2

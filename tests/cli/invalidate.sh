@@ -1,0 +1,46 @@
+# invalidate: live processes obey at once.
+serve_begin
+tell put 1 p:b:/a 10 a,_N_T_/shop/page,_N_T_/caf\xc3\xa9 0 - -
+tell get 1 p:b:/a
+is 'a hit to begin with' "$answer" hit
+nc invalidate --dir "$dir" other
+is 'another tag' "$code $out" '0 marked 1 tag dead'
+tell get 1 p:b:/a
+is 'changes nothing' "$answer" hit
+nc invalidate --dir "$dir" other a
+is 'two tags' "$code $out" '0 marked 2 tags dead'
+tell get 1 p:b:/a
+is 'the very next look-up is a miss' "$answer" miss
+
+put='put 1 p:b:/a 10 a,_N_T_/shop/page,_N_T_/shop,_N_T_/café,_N_T_/index 0 - -'
+again() { tell "$put"; tell get 1 p:b:/a; nc invalidate --dir "$dir" "$@"; tell get 1 p:b:/a; }
+again --stale a
+is '--stale' "$out, $answer" 'marked 1 tag stale, stale'
+again --stale --expire 0.01 a
+sleep 0.05
+tell get 1 p:b:/a
+is '--stale --expire' "$answer" miss
+again --path /shop
+is '--path' "$out, $answer" 'marked 1 tag dead, miss'
+again --path /shop/
+is '--path with a slash at its end' "$answer" miss
+again --path /shop --type page
+is '--path --type' "$answer" miss
+again --path /shop --type layout
+is '--path --type of another kind' "$answer" hit
+again --path /
+is '--path / is the index, too' "$out, $answer" 'marked 2 tags dead, miss'
+again _N_T_/caf%C3%A9
+is 'a percent-encoded tag' "$answer" miss
+again 100%
+is 'one that is only like it' "$code $answer" '0 hit'
+serve_end
+
+nc invalidate --dir "$dir"
+is 'no tag' $code 2
+nc invalidate --dir "$dir" a --expire 5
+is '--expire alone' $code 2
+nc invalidate --dir "$dir" --path shop
+is 'a path that is none' $code 2
+nc invalidate --dir "$dir" --path /shop --type route
+is 'a type that is none' $code 2

@@ -1,0 +1,67 @@
+# ls: what is in there, chosen and sorted.
+fill <<'...'
+put 1 p:b1:/route-cache/APP_PAGE/3f/$/shop/a 12000 shop,a 50 60 3600
+put 1 p:b1:/shop/b 300 shop 0 - 100
+put 3 f:https://api/shop 900 shop,prices 100 60 -
+text 4 u:b1:["c0ffee",["a-secret"],["b1"]] hello
+put 2 p:b1:/\x1b[31mevil\xff 10 - 0 - -
+put 0 other 10 - 0 - -
+put 1 p:b1:/gone 100 gone 0 - -
+mark gone 0
+get 1 p:b1:/shop/b
+...
+nc ls --dir "$dir" --json
+is 'all, the newest first' "$(json 'map(.name) | @csv')" \
+  '"/gone","other","/\x1b[31mevil\xff","c0ffee","https://api/shop","/shop/b","/shop/a"'
+is 'classes' "$(json 'map(.class) | join(" ")')" 'pages other routes use-cache fetches pages pages'
+is 'states' "$(json 'map(.state) | join(" ")')" 'dead fresh fresh fresh stale fresh fresh'
+is 'why it would be a miss' "$(json '.[0].why')" 'the tag "gone" was marked after it was made'
+is 'ages in milliseconds' "$(json '.[4].age_ms >= 100000 and .[4].age_ms < 130000')" true
+is 'the end of its life' "$(json '.[5].dead_at_ms - .[5].created_ms')" 100000
+hasnt 'arguments of cached functions are not shown' "$out" 'a-secret'
+hasnt 'no byte of a key reaches the terminal as it is' "$out" $'\033'
+nc ls --dir "$dir" --json --full
+has 'unless asked' "$out" 'a-secret'
+is 'with whole keys' "$(json '.[6].key')" 'p:b1:/route-cache/APP_PAGE/3f/$/shop/a'
+
+names() { nc ls --dir "$dir" --json "$@"; json 'map(.name) | join(" ")'; }
+is '--class' "$(names --class fetches --class use-cache)" 'c0ffee https://api/shop'
+is '--tag' "$(names --tag prices --tag a)" 'https://api/shop /shop/a'
+is '--tag that nothing has' "$(names --tag nothing)" ''
+is '--prefix of a path' "$(names --prefix /shop)" '/shop/b /shop/a'
+is '--prefix of a key' "$(names --prefix f:)" 'https://api/shop'
+is '--stale' "$(names --stale)" '/gone https://api/shop'
+is '--sort size' "$(names --sort size --limit 2)" '/shop/a https://api/shop'
+is '--sort life' "$(names --sort life --limit 2)" '/shop/b /shop/a'
+is '--sort key' "$(names --sort key --limit 1)" 'https://api/shop'
+is 'all together' "$(names --tag shop --class pages --prefix /shop/a)" '/shop/a'
+
+nc ls --dir "$dir"
+has 'a row of the table' "$out" '^[0-9a-f]{12}  pages      fresh +5[0-9]s +59m [0-9]+s +11\.9 KB     2  /shop/a$'
+has 'escapes in the table, too' "$out" '/\\x1b\[31mevil\\xff$'
+hasnt 'and nothing raw' "$out" $'\033'
+has 'the last line counts' "$(tail -n 1 <<<"$out")" '^7 entries, '
+
+before=$(nc stats --dir "$dir" --json; json .total)
+nc ls --dir "$dir"
+is 'listing counts nothing' "$(nc stats --dir "$dir" --json; json .total)" "$before"
+
+# An entry that is not intact.
+printf 'XXXX' | dd of="$(echo "$dir"/v1/data-*)" bs=1 seek=200 conv=notrunc status=none
+nc ls --dir "$dir" --json
+is 'damage is a state' "$code $(json '.[6] | .state + ": " + .why')" '0 damaged: its bytes are damaged'
+
+# Many.
+dir=$work/many
+echo 'many 100000 1000 all' | fill 1024
+begin=$(date +%s%N)
+nc ls --dir "$dir"
+took=$((($(date +%s%N) - begin) / 1000000))
+has '100 000 entries' "$(tail -n 1 <<<"$out")" '^(99 9..|100 000) entries, '
+echo "# listed in $took ms"
+if [ $took -lt 5000 ]; then ok 'in seconds, also on a busy machine'; else not_ok 'in seconds' "$took ms"; fi
+begin=$(date +%s%N)
+nc stats --dir "$dir"
+took=$((($(date +%s%N) - begin) / 1000000))
+echo "# stats of them in $took ms"
+if [ $took -lt 1000 ]; then ok 'stats of them in less than a second'; else not_ok 'stats' "$took ms"; fi

@@ -1,0 +1,24 @@
+# resize: another bound, when nobody has the cache open.
+serve_begin
+tell put 1 p:b:/a 10 a 0 - -
+nc invalidate --dir "$dir" marked
+nc resize --dir "$dir" 32MB
+has 'while a process has it open' "$code $err" '^1 '
+has 'it names the process' "$err" "process $server has the cache open"
+has 'and the remedy' "$err" 'NEXT_CACHE_MAX_DISK_SIZE'
+tell get 1 p:b:/a
+is 'nothing is lost' "$answer" hit
+serve_end
+nc resize --dir "$dir" 16MB
+has 'the size that it has' "$code $out" '^0 it has that size already'
+nc resize --dir "$dir" 32MB
+has 'another one' "$code $out" '^0 32\.0 MB instead of 16\.0 MB'
+nc stats --dir "$dir" --json
+is 'it holds' "$(json '[.cache.limit_bytes, .cache.slots] | @csv')" "$((32 << 20)),16384"
+is 'invalidations are kept' "$(json .cache.tag_rows_used)" 1
+for wrong in 4MB nonsense -5 '' 1e40GB; do
+  nc resize --dir "$dir" -- "$wrong"
+  is "a wrong size: '$wrong'" "$code" 2
+done
+nc resize --dir "$dir"
+is 'no size' $code 2

@@ -1,0 +1,101 @@
+# Wrong arguments, and directories that hold nothing, or nothing that can be read.
+nc
+is 'no command: exit code' $code 2
+nc --help
+is 'help: exit code' $code 0
+for command in $(sed -nE 's/^  ([a-z][a-z-]*) .*/\1/p' <<<"$out"); do
+  nc "$command" --help
+  is "$command --help" "$code $(head -c 16 <<<"$out")" '0 usage: nextcache'
+  nc "$command" --no-such-option
+  is "$command with an unknown option: exit code" $code 2
+  is "$command with an unknown option: one line" "$(wc -l <<<"$err")" 1
+  nc "$command" --dir
+  is "$command --dir without a value" "$code $(grep -c 'needs a value' <<<"$err")" '2 1'
+done
+nc --version
+has 'the version' "$out" '^nextcache [0-9]+\.[0-9]+\.[0-9]+$'
+nc nonsense
+is 'an unknown command' "$code $err" '2 nextcache: there is no command nonsense; see nextcache --help'
+nc ls --class nonsense
+has 'a class that does not exist names those that do' "$code $err" '^2 .*pages, routes'
+nc ls --sort nonsense
+has 'an order that does not exist names those that do' "$code $err" '^2 .*age, size'
+nc ls something
+is 'operands that nobody wants' $code 2
+nc ls --limit many
+has 'a number that is none' "$code $err" '^2 .*whole number'
+
+reading='stats ls tags verify'
+for command in $reading 'show x' 'invalidate x' 'clear --app' 'resize 16MB'; do
+  nc $command --dir "$work/nowhere"
+  is "$command: a missing directory" "$code $err" "3 nextcache: $work/nowhere: there is no such directory"
+  is "$command: it is not made" "$(ls "$work")" ''
+done
+
+mkdir -p "$work/newer/v7"
+for command in $reading 'invalidate x' 'clear --app' 'resize 16MB'; do
+  nc $command --dir "$work/newer"
+  has "$command: a newer format" "$code $err" '^4 nextcache: .*format 7.*reads format 1'
+  is "$command: it is left alone" "$(ls "$work/newer")" 'v7'
+done
+
+mkdir -p "$work/file" && touch "$work/file/v1"
+nc stats --dir "$work/file"
+has 'a file in the place of the cache' "$code $err" '^4 nextcache: '
+is 'and one line' "$(wc -l <<<"$err")" 1
+
+fill <<<'put 1 p:b:/a 100 - 0 - -'
+head -c 5000 /dev/urandom | dd of="$dir/v1/index" conv=notrunc status=none
+nc stats --dir "$dir"
+has 'a damaged index' "$code $err" '^4 nextcache: .*index .*is damaged'
+rm -rf "$dir"
+
+# Read-only: only another file system is that for root.
+fill <<<'put 1 p:b:/a 100 - 0 - -'
+if mount --bind "$dir" "$dir" 2>/dev/null && mount -o remount,ro,bind "$dir" 2>/dev/null; then
+  for command in $reading 'invalidate x' 'clear --app' 'resize 32MB'; do
+    nc $command --dir "$dir"
+    has "$command: a read-only one" "$code $err" '^4 nextcache: .*Read-only file system$'
+  done
+  umount "$dir"
+  nc ls --dir "$dir"
+  has 'nothing of it is lost' "$out" '/a$'
+else
+  ok 'a read-only one # SKIP no mounts here'
+fi
+rm -rf "$dir"
+
+# As root on another user's cache, what is made belongs to that user.
+if [ "$(id -u)" = 0 ]; then
+  fill <<<'put 1 p:b:/a 100 t 0 - -'
+  chown -R 4711:4712 "$dir"
+  chmod 755 "$scratch" "$work"
+  nc ls --dir "$dir"
+  has 'root reads the cache of another user' "$out" '/a$'
+  nc clear --app --dir "$dir"
+  is 'root clears it as that user' "$code" 0
+  is 'and what is made anew is his' "$(find "$dir/v1" ! -uid 4711 | wc -l)" 0
+else
+  ok 'the cache of another user # SKIP not root'
+fi
+rm -rf "$dir"
+
+# Where the cache is.
+mkdir -p project/src && touch project/package.json && cd project/src || exit 2
+nc stats
+is 'the default is .cache/nextcache at the root of the project' "$err" \
+  "nextcache: $work/project/.cache/nextcache: there is no such directory"
+echo 'export NEXT_CACHE_DIR="from dotenv" # why not' >../.env.production
+nc stats
+is '.env.production counts' "$err" "nextcache: $work/project/from dotenv: there is no such directory"
+echo 'NEXT_CACHE_DIR=local' >../.env.local
+nc stats
+is '.env.local is stronger' "$err" "nextcache: $work/project/local: there is no such directory"
+export NEXT_CACHE_DIR=/from/environment
+nc stats
+is 'the environment is stronger' "$err" 'nextcache: /from/environment: there is no such directory'
+nc stats --dir given
+is '--dir is the strongest, and relative to where it is said' "$err" \
+  'nextcache: given: there is no such directory'
+unset NEXT_CACHE_DIR
+cd "$work" || exit 2
