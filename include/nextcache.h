@@ -229,8 +229,8 @@ typedef struct nxc_stats {
   uint64_t born_dead, superseded, refused; /* puts not kept; refused: too large */
   uint64_t disk_recycled;                  /* segments that began a new round */
   uint64_t disk_overflow, disk_moved;      /* entries pushed out; given a second life */
-  uint64_t corrupt, disk_errors, floor_raises;
-  uint64_t bytes_written, bytes_read; /* disk tier */
+  uint64_t corrupt, disk_errors, floor_raises, retries; /* retries: others were in the way */
+  uint64_t bytes_written, bytes_read;                   /* disk tier */
   uint64_t disk_bytes, disk_limit_bytes, disk_slots;
   uint64_t epoch;
   int disk; /* 1: the disk tier works; 0: memory only */

@@ -152,6 +152,7 @@ static void catch_up_after_boot(nxc__index *x) {
     uint64_t n = x->geometry.segments, cursor = atomic_load(&h->cursor);
     uint64_t next = (cursor >> 32) + 1, ceiling = atomic_load(&h->ceiling);
     if (next < ceiling) next += (ceiling - next + n - 1) / n * n; /* keeps the order of the ring */
+    if (next > UINT32_MAX) next = UINT32_MAX; /* damage, which the ring answers by its end */
     nxc__word_raise(&h->ceiling, next + n * NXC__CEILING_ROUNDS);
     (void)nxc__index_flush(x);
     nxc__word_raise(&h->cursor, (next - 1) << 32 | x->geometry.segment_bytes / NXC__UNIT);

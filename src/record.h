@@ -30,9 +30,12 @@ typedef struct nxc__head { /* little-endian, 56 bytes, no padding */
   int64_t expire_ms;
 } nxc__head;
 
+#define NXC__RECORD_ROOM 24 /* bytes before a record, for what a disk puts there */
+
 struct nxc_entry {
   atomic_uint refs;
-  nxc__head record[]; /* the first of record->size bytes */
+  _Alignas(8) unsigned char room[NXC__RECORD_ROOM]; /* so that one read fills both */
+  nxc__head record[];                               /* the first of record->size bytes */
 };
 
 /* Builds an entry with one reference from `in`, whose birth and created_ms must

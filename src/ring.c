@@ -35,6 +35,7 @@
 
 #define DISK_MAGIC 0x4452584eu  /* "NXRD" */
 #define FIRST_READ 4096         /* where nothing is known of the size */
+#define PEEK_ABOVE (96u << 10)  /* there a block of the wrong size costs more than a look */
 #define INLINE_LIMIT (1u << 20) /* a larger one is not copied on an event loop */
 #define TRIES 64                /* of a loop that other processes can upset */
 #define FULL_DISK_MS 1000       /* between two rounds that look for room on a full disk */
@@ -56,6 +57,11 @@ typedef struct prefix { /* little-endian, 24 bytes */
   uint64_t sum; /* of the three above, seeded with the record's own checksum */
 } prefix;
 _Static_assert(sizeof(prefix) == 24, "the prefix is a format");
+_Static_assert(sizeof(prefix) == NXC__RECORD_ROOM, "an entry has room for it");
+
+static const prefix *prefix_of(const nxc_entry *entry) {
+  return (const prefix *)(const void *)entry->room;
+}
 
 static uint64_t word_seq(uint64_t word) {
   return (word & POSITION_MASK) >> UNIT_BITS;
@@ -105,6 +111,11 @@ uint64_t nxc__ring_held_bytes(const nxc__ring *ring) {
   return fstat(ring->fd, &st) ? 0 : (uint64_t)st.st_blocks * 512;
 }
 
+/* Another process was in the way. Every loop that goes round for it is bounded. */
+static void count_retry(nxc__ring *r) {
+  nxc__count(r->index, NXC__C_RETRIES, 1);
+}
+
 /* ---- positions ----------------------------------------------------------------- */
 
 static nxc__word *segment_word(const nxc__ring *r, uint64_t seq) {
@@ -142,8 +153,10 @@ static void advance(nxc__ring *r, uint64_t seen) {
   if ((holds & ~ALLOCATED) < next) {
     if (!atomic_compare_exchange_strong(word, &holds, next | (holds & ALLOCATED))) return;
     if (holds & ~ALLOCATED) nxc__count(r->index, NXC__C_DISK_RECYCLED, 1);
-  } else if ((holds & ~ALLOCATED) > next) { /* a damaged cursor: never go back */
-    target = (holds & ~ALLOCATED) << 32 | r->index->geometry.segment_bytes / NXC__UNIT;
+  } else if ((holds & ~ALLOCATED) > next) { /* damage: never go back, and end if need be */
+    uint64_t seq = holds & ~ALLOCATED;
+    if (seq > SEQ_LIMIT) seq = SEQ_LIMIT;
+    target = seq << 32 | r->index->geometry.segment_bytes / NXC__UNIT;
   }
   atomic_compare_exchange_strong(&h->cursor, &seen, target);
 }
@@ -187,6 +200,7 @@ static uint64_t try_to_reserve(nxc__ring *r, uint64_t units, bool needs_space, b
       *half_way = unit < per_segment / 2 && unit + units >= per_segment / 2;
       return seq << UNIT_BITS | unit;
     }
+    count_retry(r);
   }
   return 0;
 }
@@ -295,6 +309,7 @@ static bool scan_once(nxc__ring *r, nxc__word *bucket, uint64_t fingerprint, boo
 static bool scan(nxc__ring *r, nxc__hash hash, bool writer, spot *best) {
   for (int tries = 0; tries < TRIES; tries++) {
     if (scan_once(r, bucket_of(r, hash), hash.hi >> 48, writer, best)) return true;
+    count_retry(r);
   }
   return false;
 }
@@ -346,7 +361,10 @@ static int publish(nxc__ring *r, nxc__hash hash, uint64_t word, nxc__token *toke
       if (evicts && word_fingerprint(target.word) == hash.hi >> 48) continue;
     }
     uint64_t before = target.word;
-    if (!atomic_compare_exchange_strong(target.slot, &before, word)) continue;
+    if (!atomic_compare_exchange_strong(target.slot, &before, word)) {
+      count_retry(r);
+      continue;
+    }
     if (evicts) nxc__count(r->index, NXC__C_DISK_OVERFLOW, 1);
     *token = (nxc__token){target.slot, word};
     return settle(r, hash, word, target.slot);
@@ -457,17 +475,14 @@ int nxc__ring_commit(nxc__ring *r, const nxc__write *w, nxc__token *token) {
 
 /* ---- reading ------------------------------------------------------------------- */
 
-/* Up to `size` bytes of record behind its prefix, in one call where it can be. */
-static ssize_t read_both(nxc__ring *r, prefix *p, void *record, size_t size, off_t at,
-                         bool nowait) {
-  struct iovec iov[2] = {{p, sizeof *p}, {record, size}};
+/* Up to `size` bytes, in one call where it can be. */
+static ssize_t read_some(nxc__ring *r, void *to, size_t size, off_t at, bool nowait) {
+  struct iovec iov = {to, size};
   for (;;) {
-    int flags =
-        nowait && !atomic_load_explicit(&r->no_nowait, memory_order_relaxed) ? RWF_NOWAIT : 0;
-    ssize_t n = preadv2(r->fd, iov, 2, at, flags);
-    if (n >= 0 || (errno != EINTR && errno != EOPNOTSUPP) || (errno == EOPNOTSUPP && !flags)) {
-      return n;
-    }
+    bool refuses = atomic_load_explicit(&r->no_nowait, memory_order_relaxed);
+    bool asks = nowait && !refuses;
+    ssize_t n = asks ? preadv2(r->fd, &iov, 1, at, RWF_NOWAIT) : pread(r->fd, to, size, at);
+    if (n >= 0 || (errno != EINTR && !(asks && errno == EOPNOTSUPP))) return n;
     if (errno == EOPNOTSUPP) atomic_store(&r->no_nowait, true);
   }
 }
@@ -495,10 +510,35 @@ static int read_failure(nxc__ring *r) {
   return NXC_E_IO;
 }
 
-static bool is_intact(const nxc__ring *r, const prefix *p, const nxc_entry *e) {
+static bool is_intact(const nxc__ring *r, const nxc_entry *e) {
+  const prefix *p = prefix_of(e);
   uint64_t sum = nxc__checksum(e->record, p->size, r->index->seed);
   return nxc__checksum(p, offsetof(prefix, sum), sum) == p->sum &&
          nxc__record_check(e->record, p->size);
+}
+
+/* What `n` bytes from the word's position say, as far as a prefix goes. */
+static int check_prefix(nxc__ring *r, const prefix *p, ssize_t n, uint64_t word, size_t room,
+                        bool nowait) {
+  if (n < 0) return read_failure(r);
+  /* One that is cut short may only be cold. */
+  if ((size_t)n < sizeof *p) return nowait ? NXC__WOULD_BLOCK : NXC__CORRUPT;
+  bool fine = p->magic == DISK_MAGIC && p->position == (word & POSITION_MASK) && p->size <= room;
+  return fine ? NXC_OK : NXC__CORRUPT;
+}
+
+/* Reads the record at `at`, of which `guess` bytes are asked for at first. */
+static int read_guessed(nxc__ring *r, uint64_t word, off_t at, size_t guess, size_t room,
+                        bool nowait, nxc_entry **e) {
+  ssize_t n = read_some(r, (*e)->room, sizeof(prefix) + guess, at, nowait);
+  int rc = check_prefix(r, prefix_of(*e), n, word, room, nowait);
+  if (rc != NXC_OK) return rc;
+  size_t size = prefix_of(*e)->size, have = (size_t)n - sizeof(prefix);
+  if (!nxc__record_fit(e, size)) return NXC_E_NOMEM;
+  if (have < size && !read_fully(r, (char *)(*e)->record + have, size - have, at + n, nowait)) {
+    return read_failure(r);
+  }
+  return is_intact(r, *e) ? NXC_OK : NXC__CORRUPT;
 }
 
 /* Reads what stands at the word's position and lets it prove itself. `guess` is
@@ -507,29 +547,18 @@ static int read_record(nxc__ring *r, uint64_t word, size_t guess, bool nowait, n
   off_t at = file_offset(r, word);
   size_t segment = r->index->geometry.segment_bytes;
   size_t room = segment - (size_t)((uint64_t)at % segment) - sizeof(prefix);
-  prefix p;
 
   if (guess > room) guess = room;
   if (nowait && guess > INLINE_LIMIT) return NXC__WOULD_BLOCK;
+  if (guess > PEEK_ABOVE) {
+    prefix p;
+    int rc = check_prefix(r, &p, read_some(r, &p, sizeof p, at, nowait), word, room, nowait);
+    if (rc != NXC_OK) return rc;
+    guess = p.size;
+  }
   nxc_entry *e = nxc__record_blank(guess);
   if (!e) return NXC_E_NOMEM;
-  int rc = NXC_OK;
-  ssize_t n = read_both(r, &p, e->record, guess, at, nowait);
-  if (n < 0) {
-    rc = read_failure(r);
-  } else if ((size_t)n < sizeof p || p.magic != DISK_MAGIC ||
-             p.position != (word & POSITION_MASK) || p.size > room) {
-    /* A prefix that is cut short may only be cold. */
-    rc = nowait && (size_t)n < sizeof p ? NXC__WOULD_BLOCK : NXC__CORRUPT;
-  } else {
-    size_t have = (size_t)n - sizeof p;
-    if (!nxc__record_fit(&e, p.size)) rc = NXC_E_NOMEM;
-    if (rc == NXC_OK && have < p.size &&
-        !read_fully(r, (char *)e->record + have, p.size - have, at + n, nowait)) {
-      rc = read_failure(r);
-    }
-    if (rc == NXC_OK && !is_intact(r, &p, e)) rc = NXC__CORRUPT;
-  }
+  int rc = read_guessed(r, word, at, guess, room, nowait, &e);
   if (rc != NXC_OK) {
     nxc_entry_unref(e);
     return rc;

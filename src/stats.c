@@ -27,6 +27,7 @@ void nxc__stats_from(const uint64_t words[NXC__COUNTERS], nxc_stats *out) {
   out->corrupt = words[NXC__C_CORRUPT];
   out->disk_errors = words[NXC__C_DISK_ERRORS];
   out->floor_raises = words[NXC__C_FLOOR_RAISES];
+  out->retries = words[NXC__C_RETRIES];
   out->bytes_written = words[NXC__C_BYTES_WRITTEN];
   out->bytes_read = words[NXC__C_BYTES_READ];
 }
@@ -109,6 +110,7 @@ static json_t *as_json(const nxc_stats *s) {
       NUMBER(corrupt),
       NUMBER(disk_errors),
       NUMBER(floor_raises),
+      NUMBER(retries),
       NUMBER(bytes_written),
       NUMBER(bytes_read),
       NUMBER(memory_bytes),

@@ -89,6 +89,7 @@ static int row_claim(nxc__index *x, nxc__tag_bucket *b, uint64_t hash) {
       way = row_to_take(b, &seen);
       if (!seen) {
         if (atomic_compare_exchange_strong(&b->hash[way], &seen, hash)) return way;
+        nxc__count(x, NXC__C_RETRIES, 1);
         continue;
       }
     }
@@ -158,6 +159,7 @@ static void mark_tag(nxc__index *x, nxc_slice tag, uint64_t value, int64_t dead_
     if (way < 0) break;
     mark_row(b, way, value, dead_after_ms, now_ms);
     if (atomic_load(&b->hash[way]) == hash) return;
+    nxc__count(x, NXC__C_RETRIES, 1);
   }
   nxc__tags_raise_floor(x, false, now_ms);
 }

@@ -27,7 +27,7 @@ static json_t *stats_of(nxc_cache *cache) {
 #define NUMBERS(X)                                                                    \
   X(removes) X(marks) X(clears) X(dead_by_tag) X(dead_by_age) X(born_dead)            \
   X(superseded) X(refused) X(memory_evictions) X(disk_recycled) X(disk_overflow)      \
-  X(disk_moved) X(corrupt) X(disk_errors) X(floor_raises) X(bytes_written)            \
+  X(disk_moved) X(corrupt) X(disk_errors) X(floor_raises) X(retries) X(bytes_written)            \
   X(bytes_read) X(memory_bytes) X(memory_limit_bytes) X(memory_items) X(pinned_bytes) \
   X(disk_bytes) X(disk_limit_bytes) X(disk_slots) X(epoch)
 /* clang-format on */
