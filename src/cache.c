@@ -278,21 +278,24 @@ static void start_mover(nxc__engine *e, nxc__store *s) {
 
 /* ---- put -------------------------------------------------------------------------- */
 
-int nxc_entry_create(nxc_cache *cache, const nxc_record *record, nxc_entry **out) {
-  int rc = nxc__usable(cache);
-  if (rc != NXC_OK) return rc;
+static int create(nxc_cache *cache, const nxc_record *record, nxc_entry **out) {
   if (!record || !out || !nxc__is_sane(record->key) || !nxc__is_sane(record->meta) ||
       !all_sane(record->tags, record->tag_count)) {
     return NXC_E_INVALID;
   }
   nxc_record r = *record;
-  if (!r.birth) {
-    nxc__refresh(cache->engine); /* a birth in a store that is over would be too old */
-    r.birth = nxc_birth(cache);
-  }
+  if (!r.birth) r.birth = nxc_birth(cache);
   if (!r.created_ms) r.created_ms = nxc__wall_ms(cache->engine);
   *out = NULL;
   return nxc__record_build(&r, out);
+}
+
+int nxc_entry_create(nxc_cache *cache, const nxc_record *record, nxc_entry **out) {
+  int rc = nxc__usable(cache);
+  if (rc != NXC_OK) return rc;
+  /* A birth in a store that is over would be too old. */
+  if (record && !record->birth) nxc__refresh(cache->engine);
+  return create(cache, record, out);
 }
 
 static nxc_slice key_of(const nxc_entry *entry) {
@@ -322,16 +325,17 @@ static void complain_of_space(nxc__engine *e) {
   nxc__complain(e, NXC__CAUSE_SPACE, text);
 }
 
-/* The directory was looked at just before. */
-static void begin(nxc_cache *cache, nxc__put *p) {
-  p->cache = cache;
-  p->store = nxc__store_of(cache->engine);
+/* Takes a position in the store in use. Whether that is the directory's is looked at
+ * when the put is published. */
+static void begin(nxc__put *p) {
+  nxc__engine *e = p->cache->engine;
+  p->store = nxc__store_of(e);
   p->hash = nxc__hash_key(&p->store->index->secret, p->key);
-  if (p->entry && is_dead_now(cache->engine, p->store, p->entry)) p->planned = NXC_BORN_DEAD;
+  p->planned = p->entry && is_dead_now(e, p->store, p->entry) ? NXC_BORN_DEAD : NXC_OK;
   reserve(p);
   if (p->store->disk && p->planned == NXC_E_IO) {
     nxc__count(p->store->index, NXC__C_DISK_ERRORS, 1);
-    complain_of_space(cache->engine);
+    complain_of_space(e);
   }
 }
 
@@ -339,9 +343,8 @@ int nxc__put_begin(nxc_cache *cache, nxc_entry *entry, nxc__put *p) {
   int rc = nxc__usable(cache);
   if (rc != NXC_OK) return rc;
   if (!entry) return NXC_E_INVALID;
-  if (!nxc__refresh(cache->engine)) return NXC_E_NOMEM;
-  *p = (nxc__put){.entry = nxc_entry_ref(entry), .key = key_of(entry)};
-  begin(cache, p);
+  *p = (nxc__put){.cache = cache, .entry = nxc_entry_ref(entry), .key = key_of(entry)};
+  begin(p);
   return NXC_OK;
 }
 
@@ -349,9 +352,8 @@ int nxc__remove_begin(nxc_cache *cache, nxc_slice key, nxc__put *p) {
   int rc = nxc__usable(cache);
   if (rc != NXC_OK) return rc;
   if (!nxc__is_sane(key)) return NXC_E_INVALID;
-  if (!nxc__refresh(cache->engine)) return NXC_E_NOMEM;
-  *p = (nxc__put){.key = key};
-  begin(cache, p);
+  *p = (nxc__put){.cache = cache, .key = key};
+  begin(p);
   return NXC_OK;
 }
 
@@ -430,12 +432,38 @@ static int finish_put(const nxc__put *p, int committed, const nxc__token *token)
   return p->store->disk ? NXC_E_IO : NXC_E_TOO_LARGE;
 }
 
-int nxc__put_finish(nxc__put *p) {
+/* Publishes in the store that was in use at the beginning. */
+static int finish_once(nxc__put *p) {
   nxc__token token = {NULL, 0};
   int committed = commit(p, &token);
   int rc = p->entry ? finish_put(p, committed, &token) : finish_remove(p, committed);
-
   if (p->write.half_way) start_mover(p->cache->engine, p->store);
+  return rc;
+}
+
+/* What nobody can vouch for must not be found. */
+static void take_back(const nxc__put *p) {
+  nxc__put removal = {.cache = p->cache, .key = p->key};
+  begin(&removal);
+  (void)finish_once(&removal);
+  nxc__store_unref(removal.store);
+}
+
+/* The directory is looked at after the publication: a put in a store that was replaced
+ * before would be seen by nobody, and one that is replaced later went with it. */
+int nxc__put_finish(nxc__put *p) {
+  int rc, stays;
+  for (int tries = 0;; tries++) {
+    rc = finish_once(p);
+    stays = nxc__stays(p->cache->engine, p->store);
+    if (stays || tries == NXC__REOPENS) break;
+    nxc__store_unref(p->store);
+    begin(p);
+  }
+  if (stays != 1 && rc >= 0) {
+    if (p->entry) take_back(p);
+    rc = NXC_E_IO;
+  }
   nxc_entry_unref(p->entry);
   nxc__store_unref(p->store);
   return rc;
@@ -447,15 +475,23 @@ int nxc_put_entry(nxc_cache *cache, nxc_entry *entry) {
   return rc == NXC_OK ? nxc__put_finish(&p) : rc;
 }
 
-int nxc_put(nxc_cache *cache, const nxc_record *record) {
+static int put_copy(nxc_cache *cache, const nxc_record *record) {
   nxc_entry *entry;
-  if (record && !all_sane(record->parts, record->part_count)) return NXC_E_INVALID;
-  int rc = nxc_entry_create(cache, record, &entry);
+  int rc = create(cache, record, &entry);
   if (rc == NXC_E_TOO_LARGE || rc == NXC_E_NOMEM) (void)nxc_remove(cache, record->key);
   if (rc != NXC_OK) return rc;
   rc = nxc_put_entry(cache, entry);
   nxc_entry_unref(entry);
   return rc;
+}
+
+int nxc_put(nxc_cache *cache, const nxc_record *record) {
+  int rc = nxc__usable(cache);
+  if (rc != NXC_OK) return rc;
+  if (record && !all_sane(record->parts, record->part_count)) return NXC_E_INVALID;
+  rc = put_copy(cache, record);
+  /* What is born at this call, in a store that was over, is born again in the next. */
+  return rc == NXC_BORN_DEAD && !record->birth ? put_copy(cache, record) : rc;
 }
 
 int nxc_remove(nxc_cache *cache, nxc_slice key) {
@@ -477,20 +513,20 @@ int nxc__mark(nxc_cache *cache, const nxc_slice *tags, size_t n, int64_t dead_af
   nxc__tags_mark(s->index, tags, n, dead_after_ms, nxc__wall_ms(e));
   /* Looked at afterwards: a store that was replaced before the mark was made must
    * not be the only one that knows it. */
-  for (int tries = 0; tries < NXC__REOPENS; tries++) {
-    nxc__refresh(e);
-    nxc__store *now = nxc__store_of(e);
-    if (now == s) {
-      nxc__store_unref(now);
-      break;
-    }
+  int stays = nxc__stays(e, s);
+  for (int tries = 0; tries < NXC__REOPENS && stays == 0; tries++) {
     nxc__store_unref(s);
-    s = now;
+    s = nxc__store_of(e);
     nxc__tags_mark(s->index, tags, n, dead_after_ms, nxc__wall_ms(e));
+    stays = nxc__stays(e, s);
   }
   nxc__count(s->index, NXC__C_MARKS, n);
-  *store = s;
-  return NXC_OK;
+  if (stays == 1) {
+    *store = s;
+    return NXC_OK;
+  }
+  nxc__store_unref(s);
+  return NXC_E_IO;
 }
 
 int nxc__mark_flush(nxc_cache *cache, nxc__store *s) {

@@ -134,6 +134,13 @@ static int open_store(nxc__engine *e, const nxc__store *died, nxc__trouble *trou
   return rc;
 }
 
+/* As nxc__store_is_current(). A disk that fails to tell is asked again. */
+static int is_the_directorys(const nxc__engine *e, const nxc__store *s) {
+  if (nxc__store_is_dead(s)) return 0;
+  int is = nxc__store_is_current(s, e->dir);
+  return is < 0 ? nxc__store_is_current(s, e->dir) : is;
+}
+
 bool nxc__refresh(nxc__engine *e) {
   if (!e->dir) return true;
   uv_mutex_lock(&e->reopen_lock);
@@ -141,10 +148,10 @@ bool nxc__refresh(nxc__engine *e) {
   nxc__trouble trouble = {.fatal = false};
   bool fine = true;
   if (s->disk) {
-    if (nxc__store_is_dead(s) || !nxc__store_is_current(s, e->dir)) {
-      nxc__store_kill(s);
-      fine = open_store(e, s, &trouble) == NXC_OK;
-    }
+    int is = is_the_directorys(e, s);
+    if (is == 0) nxc__store_kill(s);
+    /* What cannot be looked at is opened anew, or done without. */
+    if (is != 1) fine = open_store(e, is ? NULL : s, &trouble) == NXC_OK;
   } else if (is_due(&e->retry_at_ms, RETRY_MS)) {
     fine = open_store(e, NULL, &trouble) == NXC_OK;
   }
@@ -152,6 +159,15 @@ bool nxc__refresh(nxc__engine *e) {
   uv_mutex_unlock(&e->reopen_lock);
   complain_of_directory(e, &trouble);
   return fine;
+}
+
+int nxc__stays(nxc__engine *e, const nxc__store *s) {
+  if (!e->dir || (s->disk && is_the_directorys(e, s) == 1)) return 1;
+  if (!nxc__refresh(e)) return NXC_E_IO;
+  uv_mutex_lock(&e->lock);
+  bool stays = e->store == s;
+  uv_mutex_unlock(&e->lock);
+  return stays;
 }
 
 /* What a get does of it: at most every 100 ms. The time is noted afterwards, so that a

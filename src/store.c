@@ -311,13 +311,16 @@ void nxc__store_unref(nxc__store *s) {
 
 /* ---- replacing ----------------------------------------------------------------- */
 
-bool nxc__store_is_current(const nxc__store *s, const char *dir) {
+int nxc__store_is_current(const nxc__store *s, const char *dir) {
   char path[4096];
   struct stat st;
   int n = snprintf(path, sizeof path, "%s/" VERSION_DIR "/index", dir);
-  if (n < 0 || (size_t)n >= sizeof path) return false;
-  /* Any other failure says nothing of the directory. */
-  if (lstat(path, &st)) return errno != ENOENT && errno != ENOTDIR;
+  if (n < 0 || (size_t)n >= sizeof path) return 0;
+  if (lstat(path, &st)) {
+    if (errno == ENOENT || errno == ENOTDIR) return 0;
+    /* Who may not look, after having given up rights, goes on with what is mapped. */
+    return errno == EACCES ? 1 : -1;
+  }
   return st.st_ino == s->index->ino && st.st_dev == s->index->dev;
 }
 

@@ -38,8 +38,9 @@ int nxc__store_anonymous(uint32_t tag_rows, int64_t now_ms, int64_t origin_wall_
 nxc__store *nxc__store_ref(nxc__store *store);
 void nxc__store_unref(nxc__store *store); /* NULL is allowed */
 
-/* Whether the directory still holds this store. One stat(). */
-bool nxc__store_is_current(const nxc__store *store, const char *dir);
+/* Whether the directory still holds this store: 1, or 0, or -1 when the disk fails to
+ * tell. One stat(). */
+int nxc__store_is_current(const nxc__store *store, const char *dir);
 
 static inline bool nxc__store_is_dead(const nxc__store *store) {
   return nxc__epoch_load(store->index) & NXC__EPOCH_DEAD;
