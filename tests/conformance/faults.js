@@ -7,6 +7,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { spawn } = require('node:child_process');
 const { Clock } = require('./lib/clock.js');
+const { Vector } = require('./lib/vector.js');
 
 const TIMEOUT_MS = 120000;
 
@@ -39,8 +40,8 @@ function runGroup(group, env, cwd) {
   });
 }
 
-async function run({ report, folder, clockLibrary, vectors }) {
-  const vector = vectors.find(({ name }) => name === '16') ?? vectors[0];
+async function run({ report, folder, clockLibrary }) {
+  const vector = new Vector('16');
   for (const [group, extra] of Object.entries(GROUPS)) {
     const home = path.join(folder, `faults-${group.replace(' ', '-')}`);
     fs.mkdirSync(home);

@@ -5,6 +5,7 @@
 
 const path = require('node:path');
 const { Replay } = require('./lib/replay.js');
+const { VERSIONS } = require('./lib/vector.js');
 const { describe } = require('./lib/report.js');
 
 const ARRANGEMENTS = ['one', 'two', 'restart'];
@@ -26,7 +27,9 @@ const nameOf = ({ engine, label }) => (engine === 'hand-over' ? `nextcache handi
 
 async function run(context) {
   const { report, judgement, engines, nextFolders } = context;
-  if (!nextFolders[16]) report.note('Next 16.4.6 is not installed: its own cache is not replayed');
+  for (const [major, version] of Object.entries(VERSIONS)) {
+    if (!nextFolders[major]) report.note(`Next ${version} is not installed: its own cache is not replayed`);
+  }
   for (const { vector, engine, arrangement, next } of planOf(context)) {
     const replay = new Replay({
       vector,
