@@ -2,8 +2,10 @@
 // Every kind of value that Next 14, 15 and 16 set, against every question that
 // they ask: each question is answered by its own values, and by no other.
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
 const { beforeEach, test } = require('node:test');
-const { appPage, captureWarnings, fakeBuild, fetchKey, fetchSet, fetchValue, freshCache, inPackage } = require('./support');
+const { appPage, captureWarnings, fakeBuild, fetchKey, fetchSet, fetchValue, freshCache, inPackage, runScript, temporaryDirectory } = require('./support');
 
 const CacheHandler = inPackage('cache-handler.js');
 
@@ -104,3 +106,43 @@ test('what is no value at all is refused', async () => {
   warnings.restore();
   for (const [question] of QUESTIONS) assert.equal(await request().get('/x', question), null);
 });
+
+test('a page that another version of Next stored is a miss, a fetch is not', async () => {
+  const dir = freshCache();
+  const script = `
+    const CacheHandler = require(process.env.NXC_PACKAGE + '/cache-handler.js');
+    const request = () => new CacheHandler({ serverDistDir: process.env.SERVER, revalidatedTags: [] });
+    const page = { kind: 'APP_PAGE', html: 'page', rscData: Buffer.from(''), headers: {} };
+    const value = { kind: 'FETCH', data: { headers: {}, body: 'eA==', status: 200, url: '' }, revalidate: 60 };
+    const fetched = { kind: 'FETCH', revalidate: 60, tags: [], softTags: [] };
+    (async () => {
+      if (process.env.STORE) {
+        await request().set('/p', page, { kind: 'APP_PAGE', cacheControl: { revalidate: 60 } });
+        await request().set('${fetchKey('f')}', value, { fetchCache: true, tags: [] });
+      }
+      const answers = [await request().get('/p', { kind: 'APP_PAGE' }), await request().get('${fetchKey('f')}', fetched)];
+      console.log(answers.map((answer) => (answer ? 'hit' : 'miss')).join(' '));
+    })();`;
+  const ask = async (version, env = {}) => {
+    const cwd = projectWith(version);
+    const { stdout, stderr } = await runScript(script, {
+      cwd,
+      env: { NEXT_CACHE_DIR: dir, NEXT_CACHE_MAX_DISK_SIZE: '16MB', SERVER: serverDistDir, ...env },
+    });
+    assert.equal(stderr, '');
+    return stdout.trim();
+  };
+  assert.equal(await ask('15.5.29', { STORE: '1' }), 'hit hit');
+  assert.equal(await ask('15.5.29'), 'hit hit');
+  assert.equal(await ask('16.4.6'), 'miss hit');
+  assert.equal(await ask('15.5.26'), 'miss hit', 'the keys are others, too');
+});
+
+/** A project that has a Next.js of this version installed, as far as its version goes. */
+function projectWith(version) {
+  const root = temporaryDirectory();
+  fs.mkdirSync(path.join(root, 'node_modules/next'), { recursive: true });
+  fs.writeFileSync(path.join(root, 'package.json'), '{}');
+  fs.writeFileSync(path.join(root, 'node_modules/next/package.json'), JSON.stringify({ name: 'next', version }));
+  return root;
+}
