@@ -46,6 +46,7 @@ function obey() {
   const useCache = load('use-cache-handler.js');
   const { nextNow } = load('lib/clock.js');
   const instances = new Map();
+  const returned = new Map();
   const request = (name) => {
     const made = instances.get(name) ?? new CacheHandler({ serverDistDir: process.env.PEER_SERVER || undefined });
     if (name) instances.set(name, made);
@@ -57,9 +58,15 @@ function obey() {
     get: (key, context) => request().get(key, context),
     set: (key, value, context) => request().set(key, value, context),
     mark: (tags, durations) => request().revalidateTag(tags, durations),
-    // One request that goes on over several orders.
-    getIn: (name, key, context) => request(name).get(key, context),
+    // One request that goes on over several orders; `setAgain` sets the very
+    // object that its get returned, as Next does after a failed render.
+    getIn: async (name, key, context) => {
+      const entry = await request(name).get(key, context);
+      returned.set(name, entry);
+      return entry;
+    },
     setIn: (name, key, value, context) => request(name).set(key, value, context),
+    setAgain: (name, key, context) => request(name).set(key, returned.get(name).value, context),
     useCacheGet: async (key, softTags = []) => {
       await useCache.refreshTags();
       const entry = await useCache.get(key, softTags);

@@ -5,48 +5,14 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { before, test } = require('node:test');
-const { build } = require('../conformance/lib/clock.js');
+const { test } = require('node:test');
+const { SteppedClock } = require('./stepped-clock');
 const { startPeer } = require('./peer');
 const { appPage, fakeBuild, fetchGet, fetchKey, fetchSet, fetchValue, pageGet, pageSet, temporaryDirectory } = require('./support');
 
 const HOUR_MS = 3600000;
 const KEY = fetchKey('clocks');
-const PAGE = '/route-cache/APP_PAGE/0123/$/page';
-
-let library;
-before(() => {
-  library = build(temporaryDirectory());
-});
-
-/** A clock for child processes: real time, moved on and stepped at will (clock.c). */
-class SteppedClock {
-  #movedMs = 0;
-  #steppedMs = 0;
-
-  constructor(dir) {
-    this.file = path.join(dir, 'clock');
-    this.env = { LD_PRELOAD: library, CONFORMANCE_CLOCK: this.file };
-    this.#write();
-  }
-
-  move(ms) {
-    this.#movedMs += ms;
-    this.#write();
-  }
-
-  step(ms) {
-    this.#steppedMs += ms;
-    this.#write();
-  }
-
-  #write() {
-    const ns = (ms) => BigInt(ms) * 1000000n;
-    const now = Date.now();
-    const numbers = BigInt64Array.of(ns(now + this.#movedMs), ns(now), 1n, ns(this.#steppedMs));
-    fs.writeFileSync(this.file, new Uint8Array(numbers.buffer), { flag: fs.existsSync(this.file) ? 'r+' : 'w' });
-  }
-}
+const PAGE = `/route-cache/APP_PAGE/${'0123'.repeat(16)}/$/page`;
 
 async function ageIn(peer, lastModified) {
   return (await peer.order('now')).next - lastModified;
@@ -60,7 +26,7 @@ async function assertAge(peer, entry, ms, what) {
 for (const stepMs of [HOUR_MS, -HOUR_MS]) {
   test(`two processes, the wall clock stepped by ${stepMs / HOUR_MS} h between their starts`, async (t) => {
     const dir = temporaryDirectory();
-    const clock = new SteppedClock(dir);
+    const clock = new SteppedClock();
     const options = { dir, env: clock.env, serverDistDir: fakeBuild() };
     const first = await startPeer(options);
     t.after(() => first.stop());
@@ -117,9 +83,36 @@ for (const stepMs of [HOUR_MS, -HOUR_MS]) {
   });
 }
 
+test('prerendered pages die by every mark, however far the wall clock was set back since the build', async (t) => {
+  const serverDistDir = fakeBuild();
+  const base = path.join(serverDistDir, 'app', 'page');
+  const { headers } = appPage(['t']);
+  fs.writeFileSync(`${base}.html`, '<p>built');
+  fs.writeFileSync(`${base}.rsc`, '0:{}');
+  fs.writeFileSync(`${base}.meta`, JSON.stringify({ headers, routeCache: { key: PAGE, isFallback: false } }));
+
+  const dir = temporaryDirectory();
+  const clock = new SteppedClock();
+  const options = { dir, env: clock.env, serverDistDir };
+  const first = await startPeer(options);
+  t.after(() => first.stop());
+  await first.order('get', KEY, fetchGet()); // it serves the build now
+  clock.step(-HOUR_MS);
+  const second = await startPeer(options);
+  t.after(() => second.stop());
+  assert.equal((await second.order('get', PAGE, pageGet())).value.html, '<p>built');
+  await first.order('mark', ['t']);
+  for (const peer of [first, second]) assert.equal(await peer.order('get', PAGE, pageGet()), null);
+  await second.order('set', PAGE, appPage(['t'], { html: '<p>new' }), pageSet());
+  await second.order('mark', ['t']);
+  const third = await startPeer(options);
+  t.after(() => third.stop());
+  for (const peer of [first, second, third]) assert.equal(await peer.order('get', PAGE, pageGet()), null, 'superseded');
+});
+
 test('an entry survives to the millisecond what it was stored with', async (t) => {
   const dir = temporaryDirectory();
-  const clock = new SteppedClock(dir);
+  const clock = new SteppedClock();
   const peer = await startPeer({ dir, env: clock.env });
   t.after(() => peer.stop());
   const { next } = await peer.order('now');

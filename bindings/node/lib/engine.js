@@ -34,6 +34,7 @@ class Engine {
   #config;
   #options = {};
   #nextMemory;
+  #remembered = new Map();
 
   /** Whether there is a cache; if not, Next's own takes over. Opens it. */
   get available() {
@@ -117,6 +118,13 @@ class Engine {
     this.#native?.close();
     this.#native = undefined;
     this.#opened = false;
+    this.#remembered.clear();
+  }
+
+  /** The value called `name`, made by `create`, for as long as this cache is open. */
+  remembered(name, create) {
+    if (!this.#remembered.has(name)) this.#remembered.set(name, create());
+    return this.#remembered.get(name);
   }
 
   /** The epoch: what is born now is invalidated by every later mark. */

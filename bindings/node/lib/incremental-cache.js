@@ -17,7 +17,7 @@ const { debug, reasonOf, warn, warnOnce } = require('./log');
 const { endRetention, isRetained, noteReturned, retain } = require('./retention');
 const { answers, belongs, kindAsked } = require('./kinds');
 const { createNextCache } = require('./next');
-const { PATH_TAG, headerTags, normalizeTags } = require('./tags');
+const { headerTags, normalizeTags } = require('./tags');
 const { OVER_AGE_MS, freshness, noteLifetime, secondsToMs } = require('./staleness');
 const { isBuilding } = require('./config');
 const { nextNow, toNext, wallNow } = require('./clock');
@@ -26,37 +26,20 @@ const { isOfAnotherBuild, noteBuildName } = require('./other-builds');
 const { pageTags } = require('./page-tags');
 const { getImage, setImage } = require('./image-cache');
 const { mayStore, withoutDroppedHeaders } = require('./exclusions');
-const { readBuildOutput, readNotFound, seedTag } = require('./build-output');
+const { judgeBuilt, judgeSeed, liveSeeds, noteServed, readSeed, servedSince } = require('./seeds');
+const { readNotFound, seedTag } = require('./build-output');
 const { resumeTags, withoutResumeData } = require('./resume-data');
 const { lastModifiedOfFresh, revalidateTags } = require('./revalidation');
 const { shared } = require('./shared');
 
 const RETRY_SECONDS = 30;
-const SEEDS_MAX = 100000;
 const IMPLICIT_MAX = 256;
 
 const fetchKey = (key) => `f:${key}`;
 const pageKey = (namespace, key) => namespace && `p:${namespace}:${key}`;
 
-/** Keys of this process whose build output was found and not superseded yet. */
-const liveSeeds = () => shared('seeds', () => new BoundedMap(SEEDS_MAX));
-
 /** Fetches without cache options, shared between the pages of one build worker. */
 const implicitFetches = () => shared('implicit', () => new BoundedMap(IMPLICIT_MAX));
-
-/** Reads of build output that are under way. */
-const seedReads = () => shared('seeds.reads', () => new Map());
-
-/** Reads a page of the build, once for all gets that come meanwhile: {result, joined}. */
-function readSeed(serverDistDir, storage, key, context) {
-  const reads = seedReads();
-  const id = `${Boolean(context.isFallback)}:${Boolean(context.isRoutePPREnabled)}:${storage}`;
-  const joined = reads.get(id);
-  if (joined) return { result: joined, joined: true };
-  const result = readBuildOutput(serverDistDir, key, context).finally(() => reads.delete(id));
-  reads.set(id, result);
-  return { result, joined: false };
-}
 
 /** Whether Next withholds rscData of a page from this way of asking. */
 const withoutRsc = (context, value) =>
@@ -69,18 +52,6 @@ async function reasonOfMiss(namespace, key, found) {
   return foreign ? 'of another build' : reasonOf(found, 'dead');
 }
 
-/**
- * Judges a page of the build. When the marks of its time have been lost with a
- * removed directory, nothing from then is believed, with one exception: a
- * fallback shell that carries path tags only. It shows no data, and a route
- * whose shell cannot be made at run time would never work again.
- */
-function judgeSeed(seed, tags, softTags) {
-  const found = theEngine().judge(tags, softTags, { created: seed.bornMs });
-  const harmless = seed.isShell && tags.every((tag) => tag.startsWith(PATH_TAG));
-  return found.why === 'floor' && harmless ? { ...found, result: OK, why: 'fresh' } : found;
-}
-
 /** Tags of results inside a page that are not tags of the page. */
 function extraTags(value, tags) {
   if (typeof value?.postponed !== 'string') return undefined;
@@ -89,8 +60,8 @@ function extraTags(value, tags) {
 }
 
 /** A stored page, without the results inside it where one of them is dead. */
-function judgeResumeData({ value, resumeTags: inside }, { birth, created }) {
-  if (!inside || theEngine().judge(inside, undefined, { birth, created }).result === OK) return value;
+function judgeResumeData({ value, resumeTags: inside }, judge) {
+  if (!inside || judge(inside).result === OK) return value;
   return { ...value, postponed: withoutResumeData(value.postponed) };
 }
 
@@ -113,6 +84,7 @@ class CacheHandler {
     this.began = nextNow();
     this.pending = new PendingBirths();
     noteBuild(this.serverDistDir);
+    noteServed(pageNamespace(this.serverDistDir));
   }
 
   async get(key, context = {}) {
@@ -215,14 +187,16 @@ class CacheHandler {
     const pending = engine.get(storage, classOfKind(kind));
     const found = pending instanceof Promise ? await pending : pending;
     if (!found.parts) {
-      const seed = await this.#getSeed(key, storage, kind, context, birth);
-      const answer = seed ?? this.#getNotFound(key, storage, kind, birth, found);
+      const since = await servedSince(namespace);
+      const seed = await this.#getSeed(key, storage, kind, context, { birth, since });
+      const answer = seed ?? this.#getNotFound(key, storage, kind, { birth, since }, found);
       return answer ?? this.#miss(key, kind, birth, debug && (await reasonOfMiss(namespace, key, found)));
     }
     const stored = decode(found.parts);
     if (!answers(kind, stored.value)) return this.#miss(key, kind, birth, 'another kind');
     if (stored.seed) liveSeeds().set(storage, true);
-    const value = this.#shape(judgeResumeData(stored, found), context, stored.seed);
+    const alive = judgeResumeData(stored, (tags) => engine.judge(tags, undefined, { birth: found.birth, created: found.created }));
+    const value = this.#shape(alive, context, stored.seed);
     if (value === undefined) return this.#miss(key, kind, birth, 'rendered as a fallback');
 
     // A build output's lifetime stands in Next's manifest, so it may be over.
@@ -244,20 +218,20 @@ class CacheHandler {
   }
 
   /** The build's own version of a page, judged, and stored if it is valid. */
-  async #getSeed(key, storage, kind, context, birth) {
+  async #getSeed(key, storage, kind, context, { birth, since }) {
     const reading = readSeed(this.serverDistDir, storage, key, context);
     const seed = await reading.result;
     if (!seed) return undefined;
     // A shell shows nothing of the page that it stands for.
     const tags = seed.isShell ? headerTags(seed.value) : pageTags(key, seed.value, this.serverDistDir);
-    const found = judgeSeed(seed, tags, [seedTag(storage, this.serverDistDir)]);
+    const found = judgeSeed(seed, tags, [seedTag(storage, this.serverDistDir)], since);
     if (found.result !== OK && found.result !== STALE) {
       debug?.('get', key, kind, 'build output:', reasonOf(found, 'dead'));
       return undefined;
     }
     liveSeeds().set(storage, true);
     const stored = { value: seed.value, seed: true, resumeTags: extraTags(seed.value, tags) };
-    stored.value = judgeResumeData(stored, { created: seed.bornMs });
+    stored.value = judgeResumeData(stored, (inside) => judgeBuilt(inside, undefined, { bornMs: seed.bornMs, since }));
     const value = this.#shape(stored.value, context, true);
     if (value === undefined) return undefined;
     // Judged by all marks until now, it is as good as born at this look-up.
@@ -277,14 +251,14 @@ class CacheHandler {
    * it and does not look whether there is content now; so when what was known
    * of it is dead, it is handed out as over, which makes Next render it.
    */
-  #getNotFound(key, storage, kind, birth, found) {
+  #getNotFound(key, storage, kind, { birth, since }, found) {
     if (!answers(kind, null)) return undefined;
     const known = readNotFound(this.serverDistDir, key);
     if (!known) return undefined;
     if (found.why === 'absent') {
       liveSeeds().set(storage, true); // whatever is set next supersedes it
       const tags = pageTags(key, null, this.serverDistDir);
-      const { result } = theEngine().judge(tags, [seedTag(storage, this.serverDistDir)], { created: known.bornMs });
+      const { result } = judgeBuilt(tags, [seedTag(storage, this.serverDistDir)], { bornMs: known.bornMs, since });
       if (result === OK) return undefined;
     }
     this.pending.begin(key, birth);

@@ -6,7 +6,6 @@
 const { CLASSES } = require('./classes');
 const { decode } = require('./codec');
 const { theEngine } = require('./engine');
-const { shared } = require('./shared');
 
 const NAMES_MAX = 8;
 const NAMES_KEY = 'nextcache:builds';
@@ -18,11 +17,12 @@ async function readNames() {
 
 /** Notes that the build called `name` stores something; costs once per process. */
 async function noteBuildName(name) {
-  const noted = shared('other-builds.noted', () => new Set());
+  const noted = theEngine().remembered('other-builds', () => new Set());
   if (!name || noted.has(name)) return;
   noted.add(name);
-  const names = (await readNames()).filter((other) => other !== name);
-  await theEngine().put(NAMES_KEY, CLASSES.other, [], { birth: theEngine().birth() }, { names: [name, ...names].slice(0, NAMES_MAX) });
+  const others = (await readNames()).filter((other) => other !== name);
+  const names = [name, ...others].slice(0, NAMES_MAX);
+  await theEngine().put(NAMES_KEY, CLASSES.other, [], { birth: theEngine().birth() }, { names });
 }
 
 /** Whether an entry is there whose key `keyFor` makes of another build's name. */
