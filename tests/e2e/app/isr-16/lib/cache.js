@@ -1,0 +1,1 @@
+export { updateTag } from 'next/cache';

@@ -1,0 +1,3 @@
+export default function NotFound() {
+  return <main data-page="not-found">no such page</main>;
+}

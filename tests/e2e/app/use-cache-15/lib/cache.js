@@ -1,0 +1,1 @@
+export { revalidateTag as updateTag, unstable_cacheLife as cacheLife, unstable_cacheTag as cacheTag } from 'next/cache';

@@ -1,0 +1,157 @@
+// 'use cache': default, remote and a kind of the app's own; by time, by tag, in
+// several processes and after a restart.
+import assert from 'node:assert/strict';
+import { WallClock } from '../lib/wallclock.mjs';
+import { atLeast, numbers } from '../lib/versions.mjs';
+import { shows, sameRender, sleep, until } from '../lib/feature.mjs';
+
+const builds = ['use-cache'];
+const KINDS = ['item', 'remote', 'own', 'unicode', 'large'];
+const TAGS = { item: 'item-part', remote: 'remote-part', own: 'own-part', unicode: 'größe', large: 'large-part' };
+const IN_MEMORY = 'results live in the memory of one process, and are gone when it ends';
+const ONE_PROCESS = 'tags are known to one process only, and so are the results';
+
+/** What /parts shows of each kind: {item: [value, made], …}. */
+const parts = (page) => Object.fromEntries(KINDS.map((name) => [name, [page.data(name), page.data(`${name}-made`)]]));
+
+const change = (t, value) => KINDS.forEach((name) => t.origin.set(`${name}/part`, value));
+
+const results = {
+  id: 'use-cache', title: "'use cache'", builds,
+  async run(t) {
+    const site = t.site();
+    const server = await site.start();
+    await t.check('results of every kind are kept', async () => {
+      const first = await server.get('/parts');
+      assert.equal(first.status, 200);
+      change(t, '2');
+      assert.deepEqual(parts(await server.get('/parts')), parts(first));
+      assert.equal(first.data('length'), String(20000 * 'é€😀 '.length));
+      assert.equal(first.data('item'), '1', first.text.slice(0, 1000));
+    });
+    await t.check('each obeys its tag, and only its own', async () => {
+      let before = parts(await server.get('/parts'));
+      for (const [name, tag] of Object.entries(TAGS)) {
+        await server.revalidateTag(tag);
+        const now = parts(await server.get('/parts'));
+        assert.equal(now[name][0], '2', name);
+        assert.deepEqual({ ...now, [name]: 0 }, { ...before, [name]: 0 }, `others than ${name}`);
+        assert.deepEqual(parts(await server.get('/parts')), now, 'and is kept again');
+        before = now;
+      }
+    });
+    await t.check('a result is renewed by time', async () => {
+      const before = (await server.get('/parts')).data('short');
+      t.origin.set('short/part', 'new');
+      assert.notEqual(before, 'new');
+      await sleep(1200);
+      assert.equal((await until(() => server.get('/parts'), (page) => page.data('short') === 'new')).data('short'), 'new');
+    });
+    await t.check('pages of the build and pages made on demand', async () => {
+      const page = await server.get('/item/a');
+      shows(page, '1');
+      assert.ok(site.prerendered('app', 'item/a').includes(page.made), 'made by the build');
+      sameRender(page, await server.navigate('/item/a'));
+      const made = await server.get('/item/new');
+      shows(made, '1');
+      sameRender(made, await server.get('/item/new'));
+      for (const id of ['a', 'new']) {
+        t.origin.set(`item/${id}`, '2');
+        await server.revalidateTag(`item-${id}`);
+        shows(await server.get(`/item/${id}`), '2', id);
+      }
+      shows(await server.get('/plain'), '1');
+      t.origin.set('item/plain', '2');
+      await server.revalidatePath('/plain');
+      shows(await server.get('/plain'), '2', 'by path');
+    });
+    await t.check('a function that throws leaves nothing behind', async () => {
+      t.origin.down = true;
+      await server.get('/item/broken');
+      t.origin.down = false;
+      shows(await until(() => server.get('/item/broken'), (page) => page.value === '1'), '1');
+    });
+    await t.check('updateTag in a server action: the answer is fresh', async () => {
+      shows(await server.get('/actions'), '1');
+      t.origin.set('item/action', '2');
+      shows(await server.submit('/actions'), '2', 'the answer');
+      const page = await server.get('/actions');
+      shows(page, '2');
+      sameRender(page, await server.get('/actions'));
+    });
+  },
+};
+
+const processes = {
+  id: 'use-cache-processes', title: "'use cache' in two processes and after a restart", builds,
+  async run(t) {
+    const site = t.site();
+    const [one, two] = [await site.start(), await site.start()];
+    await t.check('what one has made, the other serves', async () => {
+      const first = parts(await one.get('/parts'));
+      change(t, '2');
+      assert.deepEqual(parts(await two.get('/parts')), first);
+    }, { own: IN_MEMORY });
+    await t.check('an invalidation in one is obeyed by the very next request in the other', async () => {
+      for (const server of [one, two]) await server.get('/item/b');
+      t.origin.set('item/b', '2');
+      for (const tag of [...Object.values(TAGS), 'item-b']) await one.revalidateTag(tag);
+      const seen = parts(await two.get('/parts'));
+      for (const name of KINDS) assert.equal(seen[name][0], '2', name);
+      shows(await two.get('/item/b'), '2', 'a page of the build');
+      assert.deepEqual(parts(await one.get('/parts')), seen);
+    }, { own: ONE_PROCESS });
+    if (numbers(t.version)[0] >= 16) {
+      await t.check("revalidateTag(tag, 'max') in one: the other shows the old result at most until it is renewed", async () => {
+        t.origin.set('item/part', '3');
+        await one.revalidateTag('item-part', 'max');
+        await two.get('/parts');
+        assert.equal((await until(() => two.get('/parts'), (page) => page.data('item') === '3')).data('item'), '3');
+        assert.equal((await until(() => one.get('/parts'), (page) => page.data('item') === '3')).data('item'), '3');
+      }, { own: ONE_PROCESS });
+    }
+    await t.check('results and invalidations survive kill -9', async () => {
+      const before = parts(await one.get('/parts'));
+      change(t, '4');
+      await one.revalidateTag('remote-part');
+      await Promise.all([one.kill(), two.kill()]);
+      const after = parts(await (await site.start()).get('/parts'));
+      assert.equal(after.remote[0], '4');
+      assert.deepEqual({ ...after, remote: 0 }, { ...before, remote: 0 });
+    }, { own: IN_MEMORY });
+  },
+};
+
+const clocks = {
+  id: 'use-cache-clocks', title: "'use cache', the wall clock stepped between the starts of two processes", builds,
+  async run(t) {
+    for (const hours of [1, -1]) {
+      const clock = new WallClock();
+      const site = t.site();
+      const one = await site.start(clock.env);
+      clock.step(hours * 3600_000);
+      const two = await site.start(clock.env);
+      await t.check(`${hours > 0 ? 'forward' : 'back'} by an hour: ages and tags are right in both`, async () => {
+        for (const [maker, reader, value] of [[one, two, '2'], [two, one, '3']]) {
+          const made = parts(await maker.get('/parts'));
+          assert.deepEqual(parts(await reader.get('/parts')), made, 'kept');
+          t.origin.set('short/part', value);
+          await sleep(1200);
+          assert.equal((await until(() => reader.get('/parts'), (page) => page.data('short') === value)).data('short'), value, 'by time');
+          change(t, value);
+          for (const tag of Object.values(TAGS)) await maker.revalidateTag(tag);
+          const seen = parts(await reader.get('/parts'));
+          for (const name of KINDS) assert.equal(seen[name][0], value, name);
+          assert.deepEqual(parts(await maker.get('/parts')), seen, 'kept after the mark');
+        }
+      }, { own: ONE_PROCESS });
+      await Promise.all([one.stop(), two.stop()]);
+      clock.close();
+      t.origin.reset();
+    }
+  },
+};
+
+export const features = [results, processes, clocks].map((feature) => ({
+  ...feature, absent: (version) => (atLeast(version, '15.0.0') ? undefined : "'use cache' came with 15"),
+}));

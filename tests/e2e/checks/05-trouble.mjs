@@ -1,0 +1,86 @@
+// When something is wrong, and how one finds out what the cache does.
+import assert from 'node:assert/strict';
+import { cpSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { shows, sameRender, until } from '../lib/feature.mjs';
+
+const builds = ['webpack'];
+
+async function works(t, server) {
+  shows(await server.get('/blog/a'), '1');
+  const made = await server.get('/blog/made');
+  sameRender(made, await server.get('/blog/made'));
+  t.origin.set('post/made', '2');
+  await server.revalidateTag('post-made');
+  shows(await server.get('/blog/made'), '2');
+  assert.equal((await server.get('/fetches')).data('tagged'), '1');
+  assert.equal((await server.get('/api/cached')).status, 203);
+  shows(await server.get('/p/made'), '1');
+}
+
+const fallback = {
+  id: 'fallback', title: "Without the addon, or on purpose, Next's own cache takes over", builds, ours: true,
+  async run(t) {
+    await t.check('the addon is missing: the site works, and one line says so', async () => {
+      const site = t.site();
+      const copy = join(site.folder, 'node_modules/nextcache');
+      cpSync(join(site.folder, '../node_modules/nextcache'), copy, { recursive: true });
+      rmSync(join(copy, 'nextcache.node'));
+      const server = await site.start();
+      await works(t, server);
+      assert.equal(server.log.match(/nextcache:/g)?.length, 1, server.log);
+      assert.match(server.log, /nextcache: the native cache cannot be loaded, Next's own cache takes over/);
+    });
+    t.origin.reset();
+    await t.check('NEXT_CACHE_ENGINE=next: the same, without a word', async () => {
+      const server = await t.site().start({ NEXT_CACHE_ENGINE: 'next' });
+      await works(t, server);
+      assert.ok(!server.log.includes('nextcache:'), server.log);
+    });
+  },
+};
+
+const useCacheFallback = {
+  id: 'use-cache-fallback', title: "'use cache' without the addon", builds: ['use-cache'], ours: true,
+  async run(t) {
+    await t.check('the site works, and one line says so', async () => {
+      const site = t.site();
+      const copy = join(site.folder, 'node_modules/nextcache');
+      cpSync(join(site.folder, '../node_modules/nextcache'), copy, { recursive: true });
+      rmSync(join(copy, 'nextcache.node'));
+      const server = await site.start();
+      const first = await server.get('/parts');
+      assert.equal(first.data('item'), '1');
+      assert.equal((await server.get('/parts')).data('item-made'), first.data('item-made'));
+      shows(await server.get('/item/a'), '1');
+      t.origin.set('item/part', '2');
+      await server.revalidateTag('item-part');
+      assert.equal((await server.get('/parts')).data('item'), '2');
+      assert.equal(server.log.match(/nextcache:/g)?.length, 1, server.log);
+    });
+  },
+};
+
+const debugging = {
+  id: 'debug', title: 'NEXT_PRIVATE_DEBUG_CACHE=1 says why a look-up missed', builds, ours: true,
+  async run(t) {
+    const server = await t.site().start({ NEXT_PRIVATE_DEBUG_CACHE: '1' });
+    const says = (pattern) => until(() => server.log, (log) => pattern.test(log), 2000).then((log) => assert.match(log, pattern));
+    await t.check('absent, then a hit, then dead by which tag', async () => {
+      await server.get('/blog/why');
+      await says(/blog\/why.*miss.*absent/);
+      await server.get('/blog/why');
+      await says(/blog\/why.*hit/);
+      await server.revalidateTag('post-why');
+      await server.get('/blog/why');
+      await says(/blog\/why.*miss.*tag.*post-why/);
+      await server.get('/fetches');
+      await says(/FETCH.*miss.*absent/);
+      await server.revalidateTag('tagged');
+      await server.get('/fetches');
+      await says(/FETCH.*miss.*tag.*tagged/);
+    });
+  },
+};
+
+export const features = [fallback, useCacheFallback, debugging];

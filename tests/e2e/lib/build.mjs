@@ -1,0 +1,65 @@
+// The builds of a version. Building takes most of a run's time, so each build
+// tries several things at once, and all features share them.
+import { cpSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { runChild } from '../../../examples/storefront/check/lib/child.mjs';
+import { e2eFolder } from './install.mjs';
+import { atLeast, numbers } from './versions.mjs';
+import { Site } from './site.mjs';
+
+/** Which app, with which bundler; middleware is called proxy since 16, and runs
+ *  on Node.js then. `absent` says why a version has no such build. */
+export const BUILDS = {
+  webpack: {
+    app: 'isr',
+    flags: (version) => (atLeast(version, '16.0.0') ? ['--webpack'] : []),
+    env: { E2E_STANDALONE: '1' },
+  },
+  turbopack: {
+    app: 'isr',
+    flags: (version) => (atLeast(version, '16.0.0') ? [] : ['--turbopack']),
+    env: { E2E_STANDALONE: '1' },
+    proxy: '16.0.0',
+    absent: (version) => (atLeast(version, '15.5.0') ? undefined : '`next build` has no Turbopack before 15.5'),
+  },
+  'worker-threads': {
+    app: 'isr',
+    flags: () => [],
+    env: { E2E_WORKER_THREADS: '1' },
+    absent: () => undefined,
+  },
+  'use-cache': {
+    app: 'use-cache',
+    flags: () => [],
+    env: {},
+    absent: (version) => (atLeast(version, '15.0.0') ? undefined : "'use cache' came with 15"),
+  },
+};
+
+function createTree(folder, name, version) {
+  const { app, proxy } = BUILDS[name];
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const source of [app, `${app}-${numbers(version)[0]}`]) {
+    const from = join(e2eFolder, 'app', source);
+    if (existsSync(from)) cpSync(from, folder, { recursive: true });
+  }
+  if (proxy && atLeast(version, proxy)) renameSync(join(folder, 'middleware.js'), join(folder, 'proxy.js'));
+}
+
+/** `next build`; throws what it printed when it fails. */
+export async function build(name, version, versionFolder, environment, reuse) {
+  const folder = join(versionFolder, name);
+  const site = new Site(folder, environment);
+  if (reuse && existsSync(join(folder, '.next/BUILD_ID'))) return site;
+  createTree(folder, name, version);
+  const log = join(versionFolder, `build-${name}.log`);
+  const output = openSync(log, 'w');
+  const begin = Date.now();
+  const code = await runChild(process.execPath, [site.next, 'build', ...BUILDS[name].flags(version)], {
+    cwd: folder, env: site.variables({ NODE_ENV: 'production', ...BUILDS[name].env }), stdio: ['ignore', output, output],
+  });
+  if (code !== 0) throw new Error(`next build failed:\n${readFileSync(log, 'utf8').slice(-4000)}`);
+  console.log(`# ${version}: ${name} built in ${Math.round((Date.now() - begin) / 1000)} s`);
+  return site;
+}
