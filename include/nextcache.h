@@ -79,11 +79,13 @@ typedef struct nxc_options {
   const char *dir;       /* cache directory, made if missing; NULL: no disk */
   uint64_t memory_bytes; /* budget of the memory tier; 0: no memory tier    */
   uint64_t memory_items; /* most entries in the memory tier; 0: no limit    */
+  int memory_lru;        /* 1: evicts by LRU; 0: by 2Q, proof against scans */
   uint64_t disk_bytes;   /* bound of the disk tier, at least 8 MB; 0: none;
                             NXC_ADOPT: for tools, as it is, 1 GB when new   */
   uint32_t tag_rows;     /* marked tags remembered exactly; 0: 65536        */
-  /* Told of each cause of trouble at most once a minute, in one line of text,
-   * on any thread; not after nxc_close() returned. It must not open or close. */
+  /* Told of each cause of trouble at most once a minute, and once when it is over,
+   * in one line of text, on any thread; not after nxc_close() returned. It must not
+   * open or close. */
   void (*on_error)(void *arg, const char *message);
   void *on_error_arg;
   int64_t (*now_ms)(void *arg); /* wall clock; NULL: CLOCK_REALTIME. That of the  */
@@ -230,9 +232,7 @@ typedef struct nxc_stats {
   uint64_t disk_recycled;                  /* segments that began a new round */
   uint64_t disk_overflow, disk_moved;      /* entries pushed out; given a second life */
   uint64_t corrupt, disk_errors, floor_raises, retries; /* retries: others were in the way */
-  uint64_t bytes_written, bytes_read;                   /* disk tier */
-  uint64_t disk_bytes, disk_limit_bytes, disk_slots;
-  uint64_t epoch;
+  uint64_t bytes_written, bytes_read, disk_bytes, disk_limit_bytes, disk_slots, epoch;
   int disk; /* 1: the disk tier works; 0: memory only */
   /* (here) */
   uint64_t memory_bytes, memory_limit_bytes, memory_items, memory_evictions;

@@ -1,11 +1,17 @@
-/* memory.c - uthash finds, utlist orders, LRU evicts.
+/* memory.c - uthash finds, utlist orders, 2Q evicts.
  *
- *   item -> item -> item        most recently used first
- *    `entry (a reference)       freed by its last user, not by eviction
+ *   new ----> probation --evicted--> ghost (a hash alone)
+ *                 | used, then its turn      | put or read again
+ *                 v                          v
+ *             protected <---------------------     least recently used goes
  *
- * Bytes are what the allocator really gave: the entry's block, the item's, and
- * the table's. They never exceed the budget, except that an empty table itself
- * takes about 4 KB.
+ * What is asked for once, as by a crawler, passes through probation, a fifth of the
+ * tier, and pushes nothing out that is asked for often. With plain LRU everything is
+ * protected. Values are freed by their last user, not by eviction.
+ *
+ * Bytes are what the allocator really gave: the entry's block, the item's, the
+ * table's and the ghosts'. They never exceed the budget, except that an empty table
+ * itself takes about 4 KB.
  */
 #include "memory.h"
 
@@ -19,6 +25,11 @@
 #include <uthash.h>
 #include <utlist.h>
 
+#define PROBATION_PART 5 /* a fifth */
+#define FEWEST_GHOSTS 64
+
+enum queue { PROBATION, PROTECTED, QUEUES };
+
 typedef struct item {
   nxc__hash hash;
   nxc_entry *entry;
@@ -27,46 +38,136 @@ typedef struct item {
   size_t bytes;
   struct item *prev, *next;
   UT_hash_handle hh;
+  enum queue queue;
+  bool used; /* since it came */
 } item;
+
+typedef struct queue_of_items {
+  item *first; /* the newest, or the most recently used; its `prev` is the last */
+  uint64_t bytes;
+} queue_of_items;
+
+/* A set of hashes that forgets: a later ghost may take an earlier one's place, and one
+ * counts only until as many have come after it as there are items. */
+typedef struct ghosts {
+  uint64_t *words; /* {half a hash 32 | number 32}; NULL: none yet */
+  size_t places;   /* a power of two */
+  uint32_t number; /* of the last one */
+} ghosts;
 
 struct nxc__memory {
   item *table;
-  item *order;
-  uint64_t item_bytes; /* of all items and entries */
+  queue_of_items queues[QUEUES];
+  ghosts ghosts;
   nxc__memory_use use;
   uint64_t limit_items;
+  bool lru;
 };
 
-nxc__memory *nxc__memory_create(uint64_t bytes, uint64_t items) {
+nxc__memory *nxc__memory_create(uint64_t bytes, uint64_t items, bool lru) {
   nxc__memory *m = calloc(1, sizeof *m);
   if (!m) return NULL;
   m->use.limit_bytes = bytes;
   m->limit_items = items;
+  m->lru = lru;
   return m;
 }
 
-static void count_table(nxc__memory *m) {
+static void count_bytes(nxc__memory *m) {
   m->use.items = HASH_COUNT(m->table);
-  m->use.bytes = m->item_bytes + (m->table ? HASH_OVERHEAD(hh, m->table) : 0);
+  m->use.bytes = m->queues[PROBATION].bytes + m->queues[PROTECTED].bytes;
+  if (m->table) m->use.bytes += HASH_OVERHEAD(hh, m->table);
+  if (m->ghosts.words) m->use.bytes += malloc_usable_size(m->ghosts.words) + sizeof(size_t);
+}
+
+/* ---- ghosts ---------------------------------------------------------------------- */
+
+static uint64_t *ghost_place(const ghosts *g, nxc__hash hash) {
+  return &g->words[hash.hi & (g->places - 1)];
+}
+
+/* Twice as many places as items; what was remembered in fewer is forgotten. */
+static void make_room_for_ghosts(nxc__memory *m) {
+  size_t places = m->ghosts.places ? m->ghosts.places : FEWEST_GHOSTS;
+  while (places < 2 * m->use.items) places *= 2;
+  if (places == m->ghosts.places) return;
+  free(m->ghosts.words);
+  m->ghosts = (ghosts){.words = calloc(places, sizeof(uint64_t)), .places = places};
+  if (!m->ghosts.words) m->ghosts.places = 0;
+}
+
+static void remember(nxc__memory *m, nxc__hash hash) {
+  make_room_for_ghosts(m);
+  if (!m->ghosts.words) return;
+  *ghost_place(&m->ghosts, hash) = hash.hi >> 32 << 32 | ++m->ghosts.number;
+}
+
+static bool is_remembered(const nxc__memory *m, nxc__hash hash) {
+  const ghosts *g = &m->ghosts;
+  if (!g->words) return false;
+  uint64_t word = *ghost_place(g, hash);
+  return word && word >> 32 == hash.hi >> 32 && g->number - (uint32_t)word < m->use.items;
+}
+
+static void forget_ghosts(nxc__memory *m) {
+  free(m->ghosts.words);
+  m->ghosts = (ghosts){.words = NULL};
+}
+
+/* ---- queues ---------------------------------------------------------------------- */
+
+static void enqueue(nxc__memory *m, item *it, enum queue queue) {
+  it->queue = queue;
+  DL_PREPEND(m->queues[queue].first, it);
+  m->queues[queue].bytes += it->bytes;
+}
+
+static void dequeue(nxc__memory *m, item *it) {
+  DL_DELETE(m->queues[it->queue].first, it);
+  m->queues[it->queue].bytes -= it->bytes;
 }
 
 static void drop(nxc__memory *m, item *it) {
   HASH_DEL(m->table, it);
-  DL_DELETE(m->order, it);
-  m->item_bytes -= it->bytes;
+  dequeue(m, it);
   m->use.entry_bytes -= it->entry_bytes;
   nxc_entry_unref(it->entry);
   free(it);
-  count_table(m);
+  count_bytes(m);
+}
+
+/* What has to go next; the newest one only when it is the last of all. */
+static item *next_to_go(const nxc__memory *m) {
+  const queue_of_items *probation = &m->queues[PROBATION], *rest = &m->queues[PROTECTED];
+  if (!rest->first) return probation->first ? probation->first->prev : NULL;
+  bool above_its_part = probation->bytes * PROBATION_PART > probation->bytes + rest->bytes;
+  bool has_older = probation->first && probation->first->prev != probation->first;
+  return above_its_part && has_older ? probation->first->prev : rest->first->prev;
+}
+
+static bool is_over(const nxc__memory *m, uint64_t coming_bytes, uint64_t coming_items) {
+  return m->use.bytes + coming_bytes > m->use.limit_bytes ||
+         (m->limit_items && m->use.items + coming_items > m->limit_items);
 }
 
 static void evict(nxc__memory *m, uint64_t coming_bytes, uint64_t coming_items) {
-  while (m->order && (m->use.bytes + coming_bytes > m->use.limit_bytes ||
-                      (m->limit_items && m->use.items + coming_items > m->limit_items))) {
-    drop(m, m->order->prev); /* the head's `prev` is the tail */
+  item *it;
+  while (is_over(m, coming_bytes, coming_items) && (it = next_to_go(m))) {
+    if (it->queue == PROBATION && it->used) {
+      it->used = false;
+      dequeue(m, it);
+      enqueue(m, it, PROTECTED);
+      continue;
+    }
+    if (it->queue == PROBATION) remember(m, it->hash);
+    drop(m, it);
     m->use.evictions++;
   }
+  if (!m->table) forget_ghosts(m);
+  count_bytes(m);
 }
+
+/* ---- the tier -------------------------------------------------------------------- */
 
 static item *find(nxc__memory *m, nxc__hash hash, nxc_slice key) {
   item *it = NULL;
@@ -77,23 +178,27 @@ static item *find(nxc__memory *m, nxc__hash hash, nxc_slice key) {
 nxc_entry *nxc__memory_find(nxc__memory *m, nxc__hash hash, nxc_slice key, nxc__known **known) {
   item *it = find(m, hash, key);
   if (!it) return NULL;
-  if (it != m->order) {
-    DL_DELETE(m->order, it);
-    DL_PREPEND(m->order, it);
+  it->used = true;
+  if (it->queue == PROTECTED && it != m->queues[PROTECTED].first) {
+    dequeue(m, it);
+    enqueue(m, it, PROTECTED);
   }
   *known = &it->known;
   return it->entry;
 }
 
-/* Two keys with one 128-bit hash: the later one takes the place. */
-static void drop_hash(nxc__memory *m, nxc__hash hash) {
+/* Where a hash goes now, given what stood or once stood under it. That is dropped: of
+ * two keys with one 128-bit hash the later one takes the place. */
+static enum queue replace(nxc__memory *m, nxc__hash hash) {
   item *it = NULL;
   HASH_FIND(hh, m->table, &hash, sizeof hash, it);
+  bool proven = it ? it->used || it->queue == PROTECTED : is_remembered(m, hash);
   if (it) drop(m, it);
+  return proven || m->lru ? PROTECTED : PROBATION;
 }
 
 bool nxc__memory_insert(nxc__memory *m, nxc__hash hash, nxc_entry *entry, const nxc__known *known) {
-  drop_hash(m, hash);
+  enum queue queue = replace(m, hash);
   size_t entry_bytes = nxc__record_held_bytes(entry);
   if (entry_bytes + sizeof(item) > m->use.limit_bytes) return false;
   item *it = malloc(sizeof *it);
@@ -109,12 +214,11 @@ bool nxc__memory_insert(nxc__memory *m, nxc__hash hash, nxc_entry *entry, const 
     free(it);
     return false;
   }
-  DL_PREPEND(m->order, it);
-  m->item_bytes += it->bytes;
+  enqueue(m, it, queue);
   m->use.entry_bytes += it->entry_bytes;
-  count_table(m);
+  count_bytes(m);
   evict(m, 0, 0); /* the table itself may have grown */
-  return m->order != NULL;
+  return m->table != NULL;
 }
 
 void nxc__memory_remove(nxc__memory *m, nxc__hash hash, nxc_slice key) {
@@ -123,7 +227,11 @@ void nxc__memory_remove(nxc__memory *m, nxc__hash hash, nxc_slice key) {
 }
 
 void nxc__memory_clear(nxc__memory *m) {
-  while (m->order) drop(m, m->order);
+  for (int q = 0; q < QUEUES; q++) {
+    while (m->queues[q].first) drop(m, m->queues[q].first);
+  }
+  forget_ghosts(m);
+  count_bytes(m);
 }
 
 void nxc__memory_resize(nxc__memory *m, uint64_t bytes, uint64_t items) {

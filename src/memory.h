@@ -1,5 +1,5 @@
-/* memory.h - the memory tier: a hash table in order of use, bounded in bytes
- * and in items. Not thread-safe: its owner holds a lock around every call.
+/* memory.h - the memory tier: a hash table that evicts, bounded in bytes and in
+ * items. Not thread-safe: its owner holds a lock around every call.
  */
 #ifndef NXC_MEMORY_H
 #define NXC_MEMORY_H
@@ -18,15 +18,14 @@ typedef struct nxc__known {
   nxc__fate fate; /* by the entry's own tags */
 } nxc__known;
 
-nxc__memory *nxc__memory_create(uint64_t bytes, uint64_t items); /* NULL: out of memory */
-void nxc__memory_destroy(nxc__memory *memory);                   /* NULL is allowed */
+/* NULL: out of memory. */
+nxc__memory *nxc__memory_create(uint64_t bytes, uint64_t items, bool lru);
+void nxc__memory_destroy(nxc__memory *memory); /* NULL is allowed */
 
-/* The entry of a key, borrowed, which becomes the most recently used; NULL when
- * there is none. `*known` is valid until the next call on the tier. */
+/* The entry of a key, borrowed, whose use is remembered; NULL when there is none. `*known` is valid until the next call on the tier. */
 nxc_entry *nxc__memory_find(nxc__memory *memory, nxc__hash hash, nxc_slice key, nxc__known **known);
 
-/* Keeps an entry in place of whatever stood under its key, evicting the least
- * recently used. Returns false when it is not kept: too large, or no memory. */
+/* Keeps an entry in place of whatever stood under its key, evicting others. Returns false when it is not kept: too large, or no memory. */
 bool nxc__memory_insert(nxc__memory *memory, nxc__hash hash, nxc_entry *entry,
                         const nxc__known *known);
 

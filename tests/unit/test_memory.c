@@ -40,7 +40,7 @@ static nxc_entry *find(nxc__memory *memory, const char *key) {
 
 static void an_empty_tier_finds_nothing(void **state) {
   (void)state;
-  nxc__memory *memory = nxc__memory_create(MB, 0);
+  nxc__memory *memory = nxc__memory_create(MB, 0, false);
   assert_null(find(memory, "key"));
   assert_null(find(memory, ""));
   nxc__memory_remove(memory, hash_of("key"), slice("key"));
@@ -54,7 +54,7 @@ static void an_empty_tier_finds_nothing(void **state) {
 
 static void what_was_inserted_is_found(void **state) {
   (void)state;
-  nxc__memory *memory = nxc__memory_create(MB, 0);
+  nxc__memory *memory = nxc__memory_create(MB, 0, false);
   nxc_entry *entry = entry_of("key", 100);
   nxc__known known = {.token = {NULL, 7}, .epoch = 42};
   assert_true(nxc__memory_insert(memory, hash_of("key"), entry, &known));
@@ -72,7 +72,7 @@ static void what_was_inserted_is_found(void **state) {
 
 static void inserting_again_replaces(void **state) {
   (void)state;
-  nxc__memory *memory = nxc__memory_create(MB, 0);
+  nxc__memory *memory = nxc__memory_create(MB, 0, false);
   for (size_t i = 0; i < 100; i++) assert_true(insert(memory, "key", 1000 + i));
   assert_int_equal(nxc__memory_usage(memory).items, 1);
   assert_int_equal(nxc_entry_part(find(memory, "key"), 0).size, 1099);
@@ -83,7 +83,7 @@ static void inserting_again_replaces(void **state) {
 /* The caller's hash may be wrong or collide: the key decides. */
 static void a_colliding_hash_is_not_a_hit(void **state) {
   (void)state;
-  nxc__memory *memory = nxc__memory_create(MB, 0);
+  nxc__memory *memory = nxc__memory_create(MB, 0, false);
   nxc_entry *entry = entry_of("key", 10);
   nxc__hash hash = hash_of("another key");
   assert_true(nxc__memory_insert(memory, hash, entry, &unknown));
@@ -101,7 +101,7 @@ static void a_colliding_hash_is_not_a_hit(void **state) {
 static void removing_and_clearing_give_the_bytes_back(void **state) {
   (void)state;
   uint64_t before = nxc__record_live_bytes();
-  nxc__memory *memory = nxc__memory_create(MB, 0);
+  nxc__memory *memory = nxc__memory_create(MB, 0, false);
   insert(memory, "a", 100);
   insert(memory, "b", 100);
   insert(memory, "c", 100);
@@ -122,7 +122,7 @@ static void removing_and_clearing_give_the_bytes_back(void **state) {
 
 static void an_entry_in_use_outlives_its_eviction(void **state) {
   (void)state;
-  nxc__memory *memory = nxc__memory_create(MB, 0);
+  nxc__memory *memory = nxc__memory_create(MB, 0, false);
   insert(memory, "key", 100);
   nxc_entry *entry = nxc_entry_ref(find(memory, "key"));
   nxc__memory_destroy(memory);
@@ -132,7 +132,7 @@ static void an_entry_in_use_outlives_its_eviction(void **state) {
 
 static void the_order_of_use_is_the_order_of_eviction(void **state) {
   (void)state;
-  nxc__memory *memory = nxc__memory_create(MB, 4);
+  nxc__memory *memory = nxc__memory_create(MB, 4, true);
   const char *const keys[] = {"a", "b", "c", "d"};
   for (size_t i = 0; i < 4; i++) insert(memory, keys[i], 10);
   find(memory, "a");
@@ -149,12 +149,76 @@ static void the_order_of_use_is_the_order_of_eviction(void **state) {
   nxc__memory_destroy(memory);
 }
 
+/* What was asked for twice stays, however many pass by that are asked for once. */
+static void a_scan_does_not_flush_the_tier(void **state) {
+  (void)state;
+  nxc__memory *memory = nxc__memory_create(MB, 100, false);
+  char key[16];
+  for (int i = 0; i < 50; i++) {
+    (void)snprintf(key, sizeof key, "hot-%d", i);
+    insert(memory, key, 10);
+    find(memory, key);
+  }
+  for (int i = 0; i < 1000; i++) {
+    (void)snprintf(key, sizeof key, "scan-%d", i);
+    insert(memory, key, 10);
+  }
+  int left = 0;
+  for (int i = 0; i < 50; i++) {
+    (void)snprintf(key, sizeof key, "hot-%d", i);
+    left += find(memory, key) != NULL;
+  }
+  assert_int_equal(left, 50);
+  nxc__memory_destroy(memory);
+}
+
+/* What was evicted after one use, and comes again soon, has proven itself. */
+static void a_ghost_is_remembered(void **state) {
+  (void)state;
+  nxc__memory *memory = nxc__memory_create(MB, 20, false);
+  char key[16];
+  for (int i = 0; i < 40; i++) {
+    (void)snprintf(key, sizeof key, "hot-%d", i);
+    insert(memory, key, 10);
+    find(memory, key);
+  }
+  insert(memory, "again", 10);
+  for (int i = 0; i < 10; i++) {
+    (void)snprintf(key, sizeof key, "first-%d", i);
+    insert(memory, key, 10);
+  }
+  assert_null(find(memory, "again"));
+  insert(memory, "again", 10);
+  for (int i = 0; i < 100; i++) {
+    (void)snprintf(key, sizeof key, "second-%d", i);
+    insert(memory, key, 10);
+  }
+  assert_non_null(find(memory, "again"));
+  nxc__memory_destroy(memory);
+}
+
+/* A new version of what is in use keeps its place. */
+static void replacing_keeps_the_place(void **state) {
+  (void)state;
+  nxc__memory *memory = nxc__memory_create(MB, 20, false);
+  char key[16];
+  insert(memory, "page", 10);
+  find(memory, "page");
+  insert(memory, "page", 20);
+  for (int i = 0; i < 100; i++) {
+    (void)snprintf(key, sizeof key, "%d", i);
+    insert(memory, key, 10);
+  }
+  assert_non_null(find(memory, "page"));
+  nxc__memory_destroy(memory);
+}
+
 /* Never over the budget, after any operation, whatever the sizes. */
 static void bytes_never_exceed_the_budget(void **state) {
   (void)state;
   test_random random = test_random_seed(5);
   uint64_t before = nxc__record_live_bytes();
-  nxc__memory *memory = nxc__memory_create(256 * 1024, 0);
+  nxc__memory *memory = nxc__memory_create(256 * 1024, 0, false);
   for (int i = 0; i < 20000; i++) {
     char key[16];
     (void)snprintf(key, sizeof key, "%u", (unsigned)test_random_below(&random, 500));
@@ -173,7 +237,7 @@ static void bytes_never_exceed_the_budget(void **state) {
 
 static void what_cannot_fit_evicts_nothing_but_its_old_version(void **state) {
   (void)state;
-  nxc__memory *memory = nxc__memory_create(100000, 0);
+  nxc__memory *memory = nxc__memory_create(100000, 0, false);
   insert(memory, "small", 10);
   insert(memory, "key", 10);
   assert_false(insert(memory, "key", 100000));
@@ -185,7 +249,7 @@ static void what_cannot_fit_evicts_nothing_but_its_old_version(void **state) {
 
 static void resizing_is_obeyed_at_once(void **state) {
   (void)state;
-  nxc__memory *memory = nxc__memory_create(MB, 0);
+  nxc__memory *memory = nxc__memory_create(MB, 0, false);
   for (int i = 0; i < 100; i++) {
     char key[16];
     (void)snprintf(key, sizeof key, "%d", i);
@@ -214,6 +278,9 @@ int main(void) {
       cmocka_unit_test(removing_and_clearing_give_the_bytes_back),
       cmocka_unit_test(an_entry_in_use_outlives_its_eviction),
       cmocka_unit_test(the_order_of_use_is_the_order_of_eviction),
+      cmocka_unit_test(a_scan_does_not_flush_the_tier),
+      cmocka_unit_test(a_ghost_is_remembered),
+      cmocka_unit_test(replacing_keeps_the_place),
       cmocka_unit_test(bytes_never_exceed_the_budget),
       cmocka_unit_test(what_cannot_fit_evicts_nothing_but_its_old_version),
       cmocka_unit_test(resizing_is_obeyed_at_once),
