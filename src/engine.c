@@ -69,8 +69,7 @@ static bool is_due(atomic_llong *at_ms, int64_t every_ms) {
 
 /* Tells the host, through the oldest handle that has ears. No lock is held but the
  * one that keeps that handle from being closed meanwhile. */
-void nxc__complain(nxc__engine *e, enum nxc__cause cause, const char *text) {
-  if (!text[0] || !is_due(&e->complain_at_ms[cause], COMPLAIN_MS)) return;
+static void tell(nxc__engine *e, const char *text) {
   nxc_cache *handle;
   uv_mutex_lock(&e->tell_lock);
   DL_FOREACH (e->handles, handle) {
@@ -78,6 +77,22 @@ void nxc__complain(nxc__engine *e, enum nxc__cause cause, const char *text) {
   }
   if (handle) handle->on_error(handle->on_error_arg, text);
   uv_mutex_unlock(&e->tell_lock);
+}
+
+void nxc__complain(nxc__engine *e, enum nxc__cause cause, const char *text) {
+  if (!text[0]) return;
+  int64_t now = nxc__steady_ms();
+  atomic_store_explicit(&e->trouble_at_ms[cause], now ? now : 1, memory_order_relaxed);
+  if (is_due(&e->complain_at_ms[cause], COMPLAIN_MS)) tell(e, text);
+}
+
+void nxc__recovered(nxc__engine *e, enum nxc__cause cause, int64_t quiet_ms, const char *what) {
+  long long at = atomic_load_explicit(&e->trouble_at_ms[cause], memory_order_relaxed);
+  if (!at || nxc__steady_ms() - at < quiet_ms) return;
+  if (!atomic_compare_exchange_strong(&e->trouble_at_ms[cause], &at, 0)) return;
+  char text[300];
+  snprintf(text, sizeof text, "%s: %.200s", what, e->dir);
+  if (is_due(&e->recover_at_ms[cause], COMPLAIN_MS)) tell(e, text);
 }
 
 static void complain_of_directory(nxc__engine *e, const nxc__trouble *trouble) {
@@ -146,7 +161,7 @@ bool nxc__refresh(nxc__engine *e) {
   uv_mutex_lock(&e->reopen_lock);
   nxc__store *s = nxc__store_of(e);
   nxc__trouble trouble = {.fatal = false};
-  bool fine = true;
+  bool fine = true, retried = false;
   if (s->disk) {
     int is = is_the_directorys(e, s);
     if (is == 0) nxc__store_kill(s);
@@ -154,10 +169,14 @@ bool nxc__refresh(nxc__engine *e) {
     if (is != 1) fine = open_store(e, is ? NULL : s, &trouble) == NXC_OK;
   } else if (is_due(&e->retry_at_ms, RETRY_MS)) {
     fine = open_store(e, NULL, &trouble) == NXC_OK;
+    retried = true;
   }
   nxc__store_unref(s);
   uv_mutex_unlock(&e->reopen_lock);
   complain_of_directory(e, &trouble);
+  if (retried && fine && !trouble.fatal) {
+    nxc__recovered(e, NXC__CAUSE_DIRECTORY, 0, "the cache directory can be used again");
+  }
   return fine;
 }
 
@@ -216,7 +235,10 @@ int nxc__flush(nxc__engine *e, nxc__store *s) {
     nxc__note_unshared(e);
     return NXC_E_IO;
   }
-  if (flush_shared(e, s) == NXC_OK) return NXC_OK;
+  if (flush_shared(e, s) == NXC_OK) {
+    nxc__recovered(e, NXC__CAUSE_FLUSH, COMPLAIN_MS, "invalidations reach the disk again");
+    return NXC_OK;
+  }
   nxc__count(s->index, NXC__C_DISK_ERRORS, 1);
   nxc__complain(e, NXC__CAUSE_FLUSH, "an invalidation could not be flushed to the disk");
   return NXC_E_IO;
@@ -264,7 +286,7 @@ static nxc__engine *engine_new(const nxc_options *o, char *dir, nxc__trouble *tr
   uv_mutex_init(&e->reopen_lock);
   uv_mutex_init(&e->flush_lock);
   uv_mutex_init(&e->mover_lock);
-  e->memory = nxc__memory_create(o->memory_bytes, o->memory_items);
+  e->memory = nxc__memory_create(o->memory_bytes, o->memory_items, o->memory_lru != 0);
   if (e->memory && open_store(e, NULL, trouble) == NXC_OK) return e;
   engine_free(e);
   return NULL;
