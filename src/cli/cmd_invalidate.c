@@ -90,11 +90,12 @@ int cli_cmd_invalidate(const cli_command *self, int argc, char **argv) {
   if (type && strcmp(type, "page") != 0 && strcmp(type, "layout") != 0) {
     return cli_fail(CLI_USAGE, "invalidate: --type is \"%s\"; it should be page or layout", type);
   }
+  for (size_t i = 0; i < paths.count; i++) {
+    if (paths.items[i][0] == '/') continue;
+    return cli_fail(CLI_USAGE, "invalidate: the path \"%s\" must begin with /", paths.items[i]);
+  }
   for (int i = 0; i < n; i++) add(&tags, normalize(argv[i]));
   for (size_t i = 0; i < paths.count; i++) {
-    if (paths.items[i][0] != '/') {
-      return cli_fail(CLI_USAGE, "invalidate: the path \"%s\" must begin with /", paths.items[i]);
-    }
     char *path = normalize(paths.items[i]);
     add_path(&tags, path, type);
     free(path);
@@ -102,6 +103,5 @@ int cli_cmd_invalidate(const cli_command *self, int argc, char **argv) {
   code = mark(&tags, !stale ? 0 : expire < 0 ? NXC_NEVER : (int64_t)(expire * 1000));
   for (size_t i = 0; i < tags.count; i++) free((void *)(uintptr_t)tags.items[i]);
   free(tags.items);
-  free(paths.items);
   return code;
 }

@@ -8,6 +8,7 @@
 #define MOST_OPTIONS 32
 
 static bool wants_help;
+static size_t argument_count;
 static const char *dir_option;
 
 static const cli_option common[] = {
@@ -55,9 +56,14 @@ static bool parse_seconds(const char *text, double *seconds) {
   return end != text && !*end && *seconds >= 0 && *seconds < 1e12;
 }
 
+/* A list lives as long as the run: there is room for all arguments at once. */
 static void append(cli_list *list, const char *text) {
-  list->items = cli_alloc(list->items, (list->count + 1) * sizeof *list->items);
-  list->items[list->count++] = text;
+  static const char **kept[MOST_OPTIONS];
+  static size_t lists;
+  if (!list->items && lists < MOST_OPTIONS) {
+    list->items = kept[lists++] = cli_alloc(NULL, argument_count * sizeof *list->items);
+  }
+  if (list->items) list->items[list->count++] = text;
 }
 
 /* What would have been right; NULL: the text was. */
@@ -100,6 +106,7 @@ int cli_parse(const cli_command *self, const cli_option *options, int argc, char
   size_t n = collect(options, all, longs, 0);
   collect(common, all, longs, n);
 
+  argument_count = (size_t)argc;
   optind = 1;
   for (int c; (c = getopt_long(argc, argv, ":h", longs, NULL)) != -1;) {
     if (c == 'h') {

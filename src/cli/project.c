@@ -11,6 +11,8 @@
 
 #include "cli.h"
 
+#define MOST_SETTINGS 32
+
 /* In the order of strength of `next start`. */
 static const char *const env_files[] = {".env.production.local", ".env.local", ".env.production",
                                         ".env"};
@@ -84,11 +86,15 @@ static char *setting_in(const char *file, const char *name) {
 }
 
 const char *cli_setting(const char *name, const char **source) {
+  static char *kept[MOST_SETTINGS];
+  static size_t count;
   const char *value = getenv(name);
   if (source) *source = "the environment";
   for (size_t i = 0; !value && i < sizeof env_files / sizeof *env_files; i++) {
-    value = setting_in(env_files[i], name); /* kept: there are few */
-    if (value && source) *source = env_files[i];
+    char *read = count < MOST_SETTINGS ? setting_in(env_files[i], name) : NULL;
+    if (!read) continue;
+    value = kept[count++] = read;
+    if (source) *source = env_files[i];
   }
   return value && *value ? value : NULL;
 }

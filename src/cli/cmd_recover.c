@@ -1,0 +1,156 @@
+/* cmd_recover.c - nextcache recover: the emergency procedure, in its order.
+ *
+ * Who works with the project, is the cache intact, make it so, is the build whole, how
+ * to start. What is damaged is removed; what is intact stays. It may be run while
+ * servers run, and more than once.
+ */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "build_check.h"
+#include "commands.h"
+#include "servers.h"
+
+static void say(const char *step, cli_style style, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void say(const char *step, cli_style style, const char *format, ...) {
+  va_list arguments;
+  printf("%s%-9s%s ", cli_style_of(style), step, cli_style_of(CLI_RESET));
+  va_start(arguments, format);
+  vprintf(format, arguments);
+  va_end(arguments);
+  putchar('\n');
+  fflush(stdout);
+}
+
+/* ---- the steps ------------------------------------------------------------------------ */
+
+static void name_processes(const char *dist) {
+  cli_server *list;
+  char *path = cli_format("%s/%s", cli_where()->root, dist);
+  size_t n = cli_servers(cli_where()->root, path, &list);
+  for (size_t i = 0; i < n; i++) {
+    say("running", CLI_YELLOW, "process %ld: %s; to stop it: kill %ld", list[i].pid,
+        list[i].command, list[i].pid);
+  }
+  if (!n) say("running", CLI_GREEN, "no process of Next.js works in %s", cli_where()->root);
+  free(list);
+  free(path);
+}
+
+typedef struct cure {
+  nxc_view *view;
+  uint64_t intact, forgotten, unreadable;
+} cure;
+
+static int heal(void *arg, const nxc_seen *seen) {
+  cure *c = arg;
+  cli_progress("verifying", seen->number, seen->count);
+  c->intact += seen->entry != NULL;
+  if (seen->result == NXC_E_FORMAT) c->forgotten += (uint64_t)nxc_view_forget(c->view, seen);
+  c->unreadable += seen->result == NXC_E_IO;
+  return 1;
+}
+
+static int heal_entries(nxc_view *view) {
+  cure c = {.view = view};
+  if (nxc_view_each(view, heal, &c) != NXC_OK) return cli_fail(CLI_UNREADABLE, "out of memory");
+  cli_progress_end();
+  if (c.unreadable) {
+    say("cache", CLI_RED, "%s entries cannot be read: the disk is failing; move the cache (%s)",
+        cli_count(c.unreadable).text, "NEXT_CACHE_DIR");
+    return CLI_PROBLEM;
+  }
+  if (c.forgotten) {
+    say("cache", CLI_YELLOW, "%s damaged entries removed", cli_count(c.forgotten).text);
+  }
+  say("cache", CLI_GREEN, "%s entries intact", cli_count(c.intact).text);
+  return CLI_OK;
+}
+
+static void keep(void *arg, const char *message) {
+  snprintf(arg, 512, "%s", message);
+}
+
+/* Opening replaces what is no cache any more; nothing from before is believed then. */
+static int make_anew(void) {
+  char trouble[512] = "";
+  const char *wanted = cli_setting("NEXT_CACHE_MAX_DISK_SIZE", NULL);
+  nxc_options options;
+  nxc_cache *cache;
+  nxc_stats stats = {.disk = 0};
+
+  nxc_options_init(&options);
+  options.dir = cli_where()->dir;
+  options.memory_bytes = 0;
+  options.on_error = keep;
+  options.on_error_arg = trouble;
+  uint64_t bytes;
+  if (wanted && cli_parse_size(wanted, &bytes)) options.disk_bytes = bytes;
+  int rc = nxc_open(&cache, &options);
+  if (rc != NXC_OK) return cli_fail(CLI_UNREADABLE, "%s", nxc_strerror(rc));
+  nxc_stats_get(cache, &stats);
+  nxc_close(cache);
+  if (!stats.disk) {
+    say("cache", CLI_RED, "%s", trouble);
+    return CLI_UNREADABLE;
+  }
+  say("cache", CLI_YELLOW, "made anew, empty");
+  return CLI_OK;
+}
+
+static int heal_cache(void) {
+  const char *dir = cli_where()->dir;
+  char problem[512];
+  uint32_t uid, gid;
+  nxc_view *view;
+
+  if (nxc_view_owner(dir, &uid, &gid) == NXC_OK) {
+    int code = cli_become(uid, gid);
+    if (code != CLI_OK) return code;
+  }
+  int rc = nxc_view_open(&view, dir, problem, sizeof problem);
+  if (rc == NXC_OK) {
+    int code = heal_entries(view);
+    nxc_view_close(view);
+    return code;
+  }
+  say("cache", rc == NXC_MISS ? CLI_GREEN : CLI_RED, "%s", problem);
+  if (rc == NXC_MISS) return CLI_OK; /* the next start makes it */
+  /* A newer release's is not damaged. */
+  bool newer = strstr(problem, "use the release that made it") != NULL;
+  return rc == NXC_E_FORMAT && !newer ? make_anew() : CLI_UNREADABLE;
+}
+
+static int check_build(const char *dist) {
+  cli_build build;
+  cli_build_check(cli_where()->root, dist, &build);
+  int code = cli_build_report(&build);
+  if (code == CLI_OK) {
+    char *standalone = cli_format("%s/standalone/server.js", build.dist);
+    bool there = access(standalone, F_OK) == 0;
+    say("start", CLI_GREEN, there ? "node %s/standalone/server.js" : "npm start (next start)",
+        build.dist);
+    free(standalone);
+  } else {
+    say("start", CLI_RED, "not before the build is whole: nextcache clear --build && next build");
+  }
+  cli_build_release(&build);
+  return code;
+}
+
+int cli_cmd_recover(const cli_command *self, int argc, char **argv) {
+  const char *dist = ".next";
+  int code;
+  const cli_option options[] = {
+      {"dist", CLI_TEXT, &dist, "DIR", "the build output, where distDir is another"}, {0}};
+
+  if (cli_parse(self, options, argc, argv, &code) < 0) return code;
+  name_processes(dist);
+  int cache = heal_cache();
+  int build = check_build(dist);
+  return cache != CLI_OK ? cache : build;
+}

@@ -1,0 +1,319 @@
+/* cmd_warm.c - nextcache warm: requests what should be in the cache before people do.
+ *
+ * The paths come from the sitemap of the site, the manifest of the build, a file, or
+ * the entries that were read since they were written (top). A bounded number of
+ * requests is under way at any time; what each said about the cache is counted.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "build_check.h"
+#include "commands.h"
+#ifdef CLI_HAS_CURL
+#include <curl/curl.h>
+#endif
+
+#define MOST_AT_ONCE 64
+#define SITEMAP_BYTES (64u << 20)
+
+typedef struct paths { /* absolute, of the site; ours */
+  char **items;
+  size_t count, room;
+} paths;
+
+static void add_path(paths *p, const char *text, size_t size) {
+  if (!size || text[0] != '/') return;
+  if (p->count == p->room) {
+    p->room = p->room ? 2 * p->room : 64;
+    p->items = cli_alloc(p->items, p->room * sizeof *p->items);
+  }
+  char *path = cli_alloc(NULL, size + 1);
+  memcpy(path, text, size);
+  path[size] = '\0';
+  p->items[p->count++] = path;
+}
+
+static void free_paths(paths *p) {
+  for (size_t i = 0; i < p->count; i++) free(p->items[i]);
+  free(p->items);
+}
+
+/* ---- where they come from ------------------------------------------------------------- */
+
+static int from_manifest(paths *p) {
+  const char *route;
+  json_t *value, *manifest = cli_json_file(cli_where()->root, ".next/prerender-manifest.json");
+  if (!manifest) {
+    return cli_fail(CLI_ABSENT, "warm: %s/.next/prerender-manifest.json is not there; next build",
+                    cli_where()->root);
+  }
+  const json_t *gone = json_object_get(manifest, "notFoundRoutes");
+  json_object_foreach(json_object_get(manifest, "routes"), route, value) {
+    if (strncmp(route, "/_", 2) != 0 && !cli_json_has(gone, route))
+      add_path(p, route, strlen(route));
+  }
+  json_decref(manifest);
+  return CLI_OK;
+}
+
+static int from_file(paths *p, const char *name) {
+  char line[8192];
+  FILE *f = fopen(name, "re");
+  if (!f) return cli_fail(CLI_ABSENT, "warm: the file %s cannot be read", name);
+  while (fgets(line, sizeof line, f)) add_path(p, line, strcspn(line, " \t\r\n#"));
+  fclose(f);
+  return CLI_OK;
+}
+
+/* Pages and route handlers that were read since they were written. */
+static int keep_used(void *arg, const nxc_seen *seen) {
+  nxc_record r;
+  if (!seen->entry || !seen->used) return 1;
+  nxc_entry_read(seen->entry, &r);
+  if (r.class_id != 1 && r.class_id != 2) return 1;
+  nxc_slice name = cli_name_of(r.class_id, r.key);
+  add_path(arg, name.data, name.size);
+  return 1;
+}
+
+static int from_top(paths *p) {
+  nxc_view *view;
+  int code = cli_view(&view);
+  if (code != CLI_OK) return code;
+  int rc = nxc_view_each(view, keep_used, p);
+  nxc_view_close(view);
+  for (size_t i = 0; i < p->count / 2; i++) { /* the newest first */
+    char *swap = p->items[i];
+    p->items[i] = p->items[p->count - 1 - i];
+    p->items[p->count - 1 - i] = swap;
+  }
+  for (size_t i = 0; i < p->count; i++) { /* the key of the start page */
+    if (strcmp(p->items[i], "/index") == 0) p->items[i][1] = '\0';
+  }
+  return rc == NXC_OK ? CLI_OK : cli_fail(CLI_UNREADABLE, "out of memory");
+}
+
+#ifdef CLI_HAS_CURL
+
+/* ---- requests ---------------------------------------------------------------------------- */
+
+typedef struct request {
+  const char *path;
+  char cache[16]; /* what x-nextjs-cache said */
+} request;
+
+typedef struct tour {
+  const char *base;
+  const paths *paths;
+  size_t next, done, under_way;
+  uint64_t hits, stale, made, other, failed; /* by what the answers said */
+  CURLM *multi;
+} tour;
+
+static size_t drop(char *data, size_t size, size_t n, void *unused) {
+  (void)data, (void)unused;
+  return size * n;
+}
+
+static size_t note_header(char *line, size_t size, size_t n, void *arg) {
+  static const char name[] = "x-nextjs-cache:";
+  request *r = arg;
+  size_t bytes = size * n;
+  if (bytes > sizeof name && strncasecmp(line, name, sizeof name - 1) == 0) {
+    char text[64];
+    snprintf(text, sizeof text, "%.*s", (int)(bytes - sizeof name + 1), line + sizeof name - 1);
+    sscanf(text, " %15s", r->cache);
+  }
+  return bytes;
+}
+
+static CURL *plain_request(const char *url) {
+  CURL *curl = curl_easy_init();
+  curl_easy_setopt(curl, CURLOPT_URL, url);
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT, 60L);
+  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(curl, CURLOPT_USERAGENT, "nextcache-warm");
+  curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "");
+  return curl;
+}
+
+static void begin(tour *t) {
+  request *r = cli_alloc(NULL, sizeof *r);
+  *r = (request){.path = t->paths->items[t->next++]};
+  char *url = cli_format("%s%s", t->base, r->path);
+  CURL *curl = plain_request(url);
+  free(url);
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, drop);
+  curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, note_header);
+  curl_easy_setopt(curl, CURLOPT_HEADERDATA, r);
+  curl_easy_setopt(curl, CURLOPT_PRIVATE, r);
+  curl_multi_add_handle(t->multi, curl);
+  t->under_way++;
+}
+
+static void end(tour *t, CURL *curl, CURLcode result) {
+  request *r;
+  long status = 0;
+  curl_easy_getinfo(curl, CURLINFO_PRIVATE, &r);
+  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+  if (result != CURLE_OK || status >= 400) {
+    t->failed++;
+    if (result == CURLE_OK) {
+      cli_warn("%s answered %ld", r->path, status);
+    } else {
+      cli_warn("%s: %s", r->path, curl_easy_strerror(result));
+    }
+  } else if (strcmp(r->cache, "HIT") == 0 || strcmp(r->cache, "PRERENDER") == 0) {
+    t->hits++;
+  } else if (strcmp(r->cache, "STALE") == 0) {
+    t->stale++;
+  } else if (strcmp(r->cache, "MISS") == 0) {
+    t->made++;
+  } else {
+    t->other++;
+  }
+  t->done++;
+  t->under_way--;
+  curl_multi_remove_handle(t->multi, curl);
+  curl_easy_cleanup(curl);
+  free(r);
+}
+
+static void make_tour(tour *t, size_t at_once) {
+  t->multi = curl_multi_init();
+  while (t->done < t->paths->count) {
+    int running, left;
+    while (t->under_way < at_once && t->next < t->paths->count) begin(t);
+    curl_multi_perform(t->multi, &running);
+    for (CURLMsg *m; (m = curl_multi_info_read(t->multi, &left));) {
+      if (m->msg == CURLMSG_DONE) end(t, m->easy_handle, m->data.result);
+    }
+    cli_progress("warming", t->done, t->paths->count);
+    if (running) curl_multi_poll(t->multi, NULL, 0, 1000, NULL);
+  }
+  curl_multi_cleanup(t->multi);
+}
+
+/* ---- the sitemap ----------------------------------------------------------------------------- */
+
+typedef struct text {
+  char *data;
+  size_t size;
+} text;
+
+static size_t keep(char *data, size_t size, size_t n, void *arg) {
+  text *t = arg;
+  if (t->size + size * n > SITEMAP_BYTES) return 0;
+  t->data = cli_alloc(t->data, t->size + size * n + 1);
+  memcpy(t->data + t->size, data, size * n);
+  t->size += size * n;
+  t->data[t->size] = '\0';
+  return size * n;
+}
+
+/* The paths of <loc>https://any.host/path</loc>: the host that it names is the public
+ * one, and we ask another. */
+static void read_locations(paths *p, const char *xml) {
+  for (const char *at = xml; (at = strstr(at, "<loc>"));) {
+    at += 5 + strspn(at + 5, " \t\r\n");
+    const char *end = strstr(at, "</loc>");
+    if (!end) break;
+    const char *host = strstr(at, "://");
+    const char *path = host && host < end ? strchr(host + 3, '/') : NULL;
+    if (host && host < end && (!path || path >= end)) add_path(p, "/", 1);
+    if (path && path < end) add_path(p, path, strcspn(path, " \t\r\n<"));
+    at = end;
+  }
+}
+
+static int from_sitemap(paths *p, const char *base) {
+  text body = {NULL, 0};
+  long status = 0;
+  char *url = cli_format("%s/sitemap.xml", base);
+  CURL *curl = plain_request(url);
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
+  CURLcode result = curl_easy_perform(curl);
+  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+  curl_easy_cleanup(curl);
+  int code = CLI_OK;
+  if (result != CURLE_OK) {
+    code = cli_fail(CLI_UNREADABLE, "warm: %s: %s", url, curl_easy_strerror(result));
+  } else if (status != 200) {
+    code = cli_fail(CLI_ABSENT, "warm: %s answered %ld", url, status);
+  } else if (body.data) {
+    read_locations(p, body.data);
+  }
+  free(url);
+  free(body.data);
+  return code;
+}
+
+/* ---- the command ------------------------------------------------------------------------------- */
+
+static int find_paths(paths *p, const char *from, const char *base) {
+  if (strcmp(from, "sitemap") == 0) return from_sitemap(p, base);
+  if (strcmp(from, "prerender-manifest") == 0) return from_manifest(p);
+  if (strcmp(from, "top") == 0) return from_top(p);
+  return from_file(p, from);
+}
+
+static int warm(const char *url, const char *from, size_t at_once, size_t limit) {
+  paths p = {NULL, 0, 0};
+  char *base = cli_strdup(url);
+  for (size_t n = strlen(base); n && base[n - 1] == '/';) base[--n] = '\0';
+  curl_global_init(CURL_GLOBAL_DEFAULT);
+  int code = find_paths(&p, from, base);
+  tour t = {.base = base, .paths = &p};
+  size_t all = p.count;
+  if (limit && p.count > limit) p.count = limit;
+  if (code == CLI_OK) {
+    make_tour(&t, at_once);
+    cli_progress_end();
+    printf("%zu paths: %llu made now, %llu warm already, %llu refreshed, %llu not cached, "
+           "%llu failed\n",
+           p.count, (unsigned long long)t.made, (unsigned long long)t.hits,
+           (unsigned long long)t.stale, (unsigned long long)t.other, (unsigned long long)t.failed);
+    if (t.failed) code = CLI_PROBLEM;
+  }
+  p.count = all;
+  free_paths(&p);
+  free(base);
+  curl_global_cleanup();
+  return code;
+}
+
+#else
+
+static int warm(const char *url, const char *from, size_t at_once, size_t limit) {
+  (void)url, (void)from, (void)at_once, (void)limit;
+  (void)from_manifest, (void)from_file, (void)from_top, (void)free_paths;
+  return cli_fail(CLI_UNREADABLE, "warm is not in this build; it needs libcurl "
+                                  "(apt install libcurl4-openssl-dev, and build again)");
+}
+
+#endif
+
+int cli_cmd_warm(const cli_command *self, int argc, char **argv) {
+  const char *url = NULL, *from = "prerender-manifest";
+  uint64_t at_once = 4, limit = 0;
+  int code;
+  const cli_option options[] = {
+      {"url", CLI_TEXT, &url, "BASE", "the site, as http://127.0.0.1:3000"},
+      {"from", CLI_TEXT, &from, "SOURCE",
+       "sitemap, prerender-manifest, top (what was read of late), or a file of paths"},
+      {"at-once", CLI_NUMBER, &at_once, "N", "requests under way at any time (4)"},
+      {"limit", CLI_NUMBER, &limit, "N", "only the first N paths"},
+      {0},
+  };
+  if (cli_parse(self, options, argc, argv, &code) < 0) return code;
+  if (!url || (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)) {
+    return cli_fail(CLI_USAGE, "warm: --url is needed, such as http://127.0.0.1:3000");
+  }
+  if (!at_once || at_once > MOST_AT_ONCE) {
+    return cli_fail(CLI_USAGE, "warm: --at-once should be 1 to %d", MOST_AT_ONCE);
+  }
+  return warm(url, from, (size_t)at_once, (size_t)limit);
+}

@@ -1,0 +1,85 @@
+# metrics: for Prometheus, once and over HTTP.
+fill <<'...'
+put 1 p:b:/a 5000 t 100 - -
+put 3 f:x 10 - 0 - -
+get 1 p:b:/a
+get 1 p:b:/nothing
+...
+nc metrics --dir "$dir"
+is 'exit code' $code 0
+has 'a counter by class' "$out" '^nextcache_memory_hits_total\{class="pages"\} 1$'
+has 'a counter' "$out" '^nextcache_disk_written_bytes_total [0-9]{4,}$'
+has 'a gauge' "$out" '^nextcache_disk_limit_bytes 16777216$'
+has 'the age of what the ring will recycle next' "$out" '^nextcache_oldest_entry_seconds 10[0-9]'
+is 'each line is a sample or a comment of the format' \
+  "$(grep -vcE '^(# (HELP nextcache_[a-z_]+ .+\.|TYPE nextcache_[a-z_]+ (counter|gauge))|nextcache_[a-z_]+(\{class="[a-z-]+"\})? [0-9.e+-]+)$' <<<"$out")" 0
+is 'no metric is described twice' "$(grep '^# TYPE' <<<"$out" | sort | uniq -d)" ''
+is 'counters end in _total, as they should' "$(grep '^# TYPE .* counter$' <<<"$out" | grep -vc '_total counter$')" 0
+hasnt 'no process ids' "$out" 'pid'
+
+if ! ldd "$build/nextcache" | grep -q libmicrohttpd; then
+  nc metrics --dir "$dir" --listen 0
+  has 'without libmicrohttpd --listen says so' "$code $err" '^4 .*libmicrohttpd'
+  ok 'over HTTP # SKIP it was built without libmicrohttpd'
+  return
+fi
+
+listen() { # starts the exporter; $port
+  "$build/nextcache" metrics --dir "$dir" --listen "$@" 2>"$work/listen.log" &
+  exporter=$!
+  for _ in $(seq 100); do
+    port=$(sed -n 's/.*on port \([0-9]*\).*/\1/p' "$work/listen.log")
+    [ -n "$port" ] && break
+    sleep 0.05
+  done
+}
+unlisten() {
+  kill "$exporter"
+  wait "$exporter"
+  code=$?
+}
+# Sends a request as it is; prints the answer.
+http() {
+  exec 7<>"/dev/tcp/127.0.0.1/$port"
+  printf '%b' "$1" >&7
+  timeout 5 cat <&7
+  exec 7>&-
+}
+get() { http "GET $1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n$2\r\n" | tr -d '\r'; }
+
+listen 0
+answer=$(get /metrics '')
+has 'GET /metrics' "$answer" '^HTTP/1.1 200'
+has 'its type' "$answer" '^Content-Type: text/plain; version=0.0.4'
+has 'the counters' "$answer" '^nextcache_memory_hits_total\{class="pages"\} 1$'
+serve_begin
+tell get 1 p:b:/a
+has 'the numbers move' "$(get /metrics '')" '^nextcache_disk_hits_total\{class="pages"\} 1$'
+kill -9 "$server"
+serve_end 2>/dev/null
+has 'and do not fall when a process is killed' "$(get /metrics '')" '^nextcache_disk_hits_total\{class="pages"\} 1$'
+has 'another path' "$(get / '')" '^HTTP/1.1 404'
+has 'POST' "$(http 'POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc')" '^HTTP/1.1 405'
+has 'nonsense' "$(http 'nonsense\r\n\r\n')" '400 Bad Request|^$'
+has 'it listens on loopback alone' "$(ss -Hltnp 2>/dev/null | grep "pid=$exporter," || echo 127.0.0.1:$port)" "127\.0\.0\.1:$port"
+rm -rf "$dir"
+answer=$(get /metrics '')
+has 'a cache that is gone is a number' "$answer" '^nextcache_up 0$'
+hasnt 'and no path' "$answer" "$work"
+unlisten
+is 'it ends when it is told to' $code 0
+
+nc metrics --dir "$dir" --listen 0.0.0.0:0
+has 'other machines need a token' "$code $err" '^2 .*NEXT_CACHE_METRICS_TOKEN'
+nc metrics --dir "$dir" --listen nonsense
+is 'an address that is none' $code 2
+export NEXT_CACHE_METRICS_TOKEN=s3cret
+listen 0
+has 'without the token' "$(get /metrics '')" '^HTTP/1.1 401'
+has 'with another' "$(get /metrics 'Authorization: Bearer s3creT\r\n')" '^HTTP/1.1 401'
+has 'with a part of it' "$(get /metrics 'Authorization: Bearer s3c\r\n')" '^HTTP/1.1 401'
+has 'with more than it' "$(get /metrics 'Authorization: Bearer s3cret2\r\n')" '^HTTP/1.1 401'
+has 'with an empty one' "$(get /metrics 'Authorization: Bearer \r\n')" '^HTTP/1.1 401'
+has 'with the token' "$(get /metrics 'Authorization: Bearer s3cret\r\n')" '^HTTP/1.1 200'
+unlisten
+unset NEXT_CACHE_METRICS_TOKEN

@@ -1,0 +1,85 @@
+# warm: the right paths, each once, not too many at a time.
+if ! ldd "$build/nextcache" | grep -q libcurl; then
+  nc warm --url http://127.0.0.1:1
+  has 'without libcurl it says so' "$code $err" '^4 .*libcurl'
+  ok 'requests # SKIP it was built without libcurl'
+  return
+fi
+command -v node >/dev/null || { ok 'requests # SKIP no node'; return; }
+. "$here/build.bash"
+make_build
+# A site that notes what it is asked, and how many at a time.
+cat >site.js <<'...'
+let now = 0, most = 0;
+const seen = [];
+const server = require('http').createServer((request, response) => {
+  if (request.url === '/seen') return response.end(JSON.stringify({ seen: seen.sort(), most }));
+  if (request.url === '/sitemap.xml')
+    return response.end('<urlset><url><loc>https://shop.example/</loc></url>\n<url><loc> https://shop.example/a?x=1 </loc></url><url><loc>https://shop.example</loc></url></urlset>');
+  most = Math.max(most, ++now);
+  setTimeout(() => {
+    now--;
+    const known = seen.includes(request.url);
+    seen.push(request.url);
+    if (request.url === '/broken') response.statusCode = 500;
+    if (request.url !== '/dynamic') response.setHeader('x-nextjs-cache', known ? 'HIT' : 'MISS');
+    response.end('x');
+  }, 30);
+});
+server.listen(0, '127.0.0.1', () => console.log(server.address().port));
+...
+site() {
+  node site.js >port &
+  site=$!
+  for _ in $(seq 100); do [ -s port ] && break; sleep 0.05; done
+  url=http://127.0.0.1:$(cat port)
+}
+unsite() { kill "$site"; wait "$site" 2>/dev/null; rm -f port; }
+seen() { node -e "require('http').get('$url/seen', r => r.pipe(process.stdout))"; }
+
+site
+nc warm --url "$url/"
+is 'what was prerendered' "$code $out" '0 2 paths: 2 made now, 0 warm already, 0 refreshed, 0 not cached, 0 failed'
+is 'was asked for, each once' "$(seen | jq -c .seen)" '["/","/route"]'
+nc warm --url "$url"
+has 'again it is warm' "$out" '0 made now, 2 warm already'
+unsite
+
+site
+printf '/dynamic\n/broken\n# no path\n%s' "$(seq 20 | sed 's|^|/|')" >list
+nc warm --url "$url" --from list --at-once 3
+has 'a list' "$code $out" '^1 22 paths: 20 made now, 0 warm already, 0 refreshed, 1 not cached, 1 failed'
+is 'a path that failed is named' "$err" 'nextcache: /broken answered 500'
+is 'no more than so many at once' "$(seen | jq .most)" 3
+unsite
+
+site
+nc warm --url "$url" --from sitemap
+is 'the sitemap, whatever host it names' "$code $(seen | jq -c .seen)" '0 ["/","/","/a?x=1"]'
+dir=$PWD/.cache/nextcache
+fill <<'...'
+put 1 p:b:/route-cache/APP_PAGE/3f/$/index 100 - 0 - -
+put 1 p:b:/route-cache/APP_PAGE/3f/$/never-read 100 - 0 - -
+put 2 p:b:/read 100 - 0 - -
+put 3 f:/fetch 100 - 0 - -
+get 1 p:b:/route-cache/APP_PAGE/3f/$/index
+get 2 p:b:/read
+get 3 f:/fetch
+...
+nc warm --url "$url" --from top
+is 'top: what was read' "$code $(seen | jq -c '.seen[2:]')" '0 ["/","/a?x=1","/read"]'
+nc warm --url "$url" --from top --limit 1
+has '--limit' "$out" '^1 paths'
+unsite
+nc warm --url "$url" --from list --limit 1
+has 'nobody answers' "$code $err" '^1 nextcache: /dynamic: '
+nc warm --url "$url" --from sitemap
+has 'nor the sitemap' "$code $err" '^4 nextcache: warm: http.*/sitemap\.xml: '
+nc warm
+is 'no site' $code 2
+nc warm --url file:///etc/passwd
+is 'what is no site' $code 2
+nc warm --url "$url" --at-once 1000
+is 'too many at once' $code 2
+nc warm --url "$url" --from nothing
+is 'a file that is not there' $code 3
