@@ -96,6 +96,52 @@ for (const [what, options, env] of [
   });
 }
 
+test('where Next’s own cache takes over, optimised images go to Next’s cache of images', async () => {
+  const dir = project({ addon: 'none' });
+  fs.writeFileSync(
+    path.join(dir, 'node_modules/next/dist/server/image-optimizer.js'),
+    `const images = new Map();
+    exports.ImageOptimizerCache = class {
+      constructor({ distDir, nextConfig, cacheHandler }) {
+        if (cacheHandler || nextConfig.experimental.isrFlushToDisk !== true) throw new Error('not as Next makes it');
+        this.distDir = distDir;
+      }
+      async get(key) {
+        return images.get(key) ?? null;
+      }
+      async set(key, { kind, buffer }, { cacheControl }) {
+        images.set(key, { value: { kind, buffer, from: this.distDir }, cacheControl, isStale: key === 'old' });
+      }
+    };`,
+  );
+  const script = `
+    const CacheHandler = require('nextcache/cache-handler');
+    const images = new CacheHandler({ serverDistDir: '/app/.next/server', flushToDisk: true });
+    (async () => {
+      const ask = { kind: 'IMAGE', isFallback: false };
+      const out = [await images.get('new', ask)];
+      for (const key of ['new', 'old']) {
+        await images.set(key, { kind: 'IMAGE', buffer: Buffer.from('b') }, { cacheControl: { revalidate: 60 } });
+        const { value, lastModified } = await images.get(key, ask);
+        out.push([value.kind, String(value.buffer), value.from, value.revalidate, lastModified]);
+      }
+      out.push((await images.get('k', { kind: 'APP_PAGE' })).from);
+      console.log(JSON.stringify(out));
+    })();`;
+  const { stdout, stderr } = await runScript(script, { cwd: dir });
+  assert.equal(stderr.split('\n').filter(Boolean).length, 1, stderr);
+  const [missed, fresh, stale, page] = JSON.parse(stdout);
+  assert.equal(missed, null);
+  assert.deepEqual(fresh.slice(0, 4), ['IMAGE', 'b', '/app/.next', 60]);
+  assert.ok(Date.now() - fresh[4] < 60000, 'fresh by its time');
+  assert.equal(stale[4], 1, 'Next sees it as stale');
+  assert.equal(page, 'next', 'the rest goes to Next’s cache for pages');
+
+  fs.rmSync(path.join(dir, 'node_modules/next/dist/server/image-optimizer.js'));
+  const { stderr: told } = await runScript(script, { cwd: dir });
+  assert.match(told, /Next's own cache of images cannot be used either/);
+});
+
 test('where Next’s own cache is missing too, nothing is cached and nothing fails', async () => {
   const { stdout, stderr, code } = await run(project({ addon: 'none', next: false }));
   assert.equal(code, 0, stderr);

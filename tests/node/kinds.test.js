@@ -102,9 +102,12 @@ test('what is no value at all is refused', async () => {
   const warnings = captureWarnings();
   for (const value of [undefined, {}, 'text', 7, { kind: 'FETCH' }, { kind: 'PAGE', html: '' }]) {
     for (const context of [{ kind: 'APP_PAGE' }, { kind: 'PAGES' }, { revalidate: 5 }]) await request().set('/x', value, context);
+    await request().set(fetchKey('x'), value, fetchSet());
   }
   warnings.restore();
-  for (const [question] of QUESTIONS) assert.equal(await request().get('/x', question), null);
+  for (const key of ['/x', fetchKey('x')]) {
+    for (const [question] of QUESTIONS) assert.equal(await request().get(key, question), null);
+  }
 });
 
 test('a page that another version of Next stored is a miss, a fetch is not', async () => {

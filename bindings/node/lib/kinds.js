@@ -9,7 +9,7 @@
 // stores again what it could not use, so that the page stays broken.
 //
 //   question           answered by
-//   FETCH              FETCH                         (14: the hint "fetch")
+//   FETCH              FETCH with data               (14: the hint "fetch")
 //   APP_PAGE           APP_PAGE
 //   APP_ROUTE          APP_ROUTE
 //   PAGES              PAGES, REDIRECT, null for "not found"
@@ -27,7 +27,7 @@ const isResponse = (value) =>
   isAppValue14(value) || isPagesValue14(value) || isKind('APP_PAGE', 'APP_ROUTE', 'PAGES')(value);
 
 const ANSWERS = {
-  FETCH: isKind('FETCH'),
+  FETCH: (value) => value?.kind === 'FETCH' && typeof value.data === 'object' && value.data !== null,
   APP_PAGE: isKind('APP_PAGE'),
   APP_ROUTE: isKind('APP_ROUTE'),
   PAGES: (value) => value === null || isKind('PAGES', 'REDIRECT')(value),

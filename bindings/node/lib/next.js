@@ -10,11 +10,13 @@ const path = require('node:path');
 const { shared } = require('./shared');
 const { isBuilding, projectRoot } = require('./config');
 const { warnOnce } = require('./log');
+const { withImages } = require('./next-images');
 
 const DIST = `${path.sep}next${path.sep}dist${path.sep}`;
 const FILE_SYSTEM_CACHE = 'server/lib/incremental-cache/file-system-cache.js';
 // Where 16 and 15 have their handler for 'use cache'.
 const DEFAULT_HANDLERS = ['server/lib/cache-handlers/default.js', 'server/lib/cache-handlers/default.external.js'];
+const IMAGE_OPTIMIZER = 'server/image-optimizer.js';
 const WORK_STORAGE = 'server/app-render/work-async-storage.external.js';
 const DEFAULT_MEMORY_BYTES = 50 * 2 ** 20;
 
@@ -98,7 +100,9 @@ class AbsentCache {
 function createNextCache(context) {
   try {
     const exports = loadModule(FILE_SYSTEM_CACHE);
-    return new (exports.default ?? exports)(context);
+    const cache = new (exports.default ?? exports)(context);
+    // The instance for images is the only one that is given no file system.
+    return context.fs ? cache : withImages(cache, context, () => loadModule(IMAGE_OPTIMIZER));
   } catch (error) {
     warnOnce('next-cache', `Next's own cache cannot be loaded either, nothing is cached: ${error.message}`);
     return new AbsentCache();

@@ -10,7 +10,7 @@ const { shared } = require('./shared');
 // About ten thousand prerendered pages.
 const LARGE_BYTES = 4 * 2 ** 20;
 const SCOPED_KEY = /^\/route-cache\/[A-Z_]+\/([0-9a-f]{64})\/\$(\/.*)$/s;
-const NO_MANIFEST = { modifiedMs: undefined, notFoundRoutes: new Set(), dynamicRoutes: new Set(), routes: {} };
+const NO_MANIFEST = { modifiedMs: undefined, notFoundRoutes: new Map(), dynamicRoutes: new Set() };
 
 const manifestFile = (serverDistDir) => path.join(/* turbopackIgnore: true */ serverDistDir, '..', 'prerender-manifest.json');
 
@@ -34,12 +34,12 @@ const isLargeBuild = (serverDistDir) =>
   known('large', serverDistDir, (file) => fs.statSync(file).size > LARGE_BYTES, false);
 
 function read(file) {
-  const manifest = JSON.parse(fs.readFileSync(file, 'utf8'));
+  const { notFoundRoutes, dynamicRoutes, routes } = JSON.parse(fs.readFileSync(file, 'utf8'));
   return {
     modifiedMs: Math.floor(fs.statSync(file).mtimeMs),
-    notFoundRoutes: new Set(manifest.notFoundRoutes),
-    dynamicRoutes: new Set(Object.keys(manifest.dynamicRoutes ?? {})),
-    routes: manifest.routes ?? {},
+    /** The source route of each, null for one that is its own. */
+    notFoundRoutes: new Map(notFoundRoutes.map((route) => [route, routes[route]?.srcRoute ?? null])),
+    dynamicRoutes: new Set(Object.keys(dynamicRoutes)),
   };
 }
 
@@ -63,13 +63,13 @@ const isScopeOf = (scope, routes) =>
  * found", without rendering it: the build saw no content for it.
  */
 function isNotFoundRoute(serverDistDir, key) {
-  const { notFoundRoutes, routes } = prerenderManifest(serverDistDir);
+  const { notFoundRoutes } = prerenderManifest(serverDistDir);
   if (notFoundRoutes.size === 0) return false;
   const { scope, pathname } = parseKey(key);
   if (scope === undefined) return notFoundRoutes.has(pathname);
   const route = denormalized(pathname);
   if (!notFoundRoutes.has(route)) return false;
-  const source = routes[route]?.srcRoute;
+  const source = notFoundRoutes.get(route);
   // A page without a dynamic segment is its own source, without its locale.
   return isScopeOf(scope, source ? [source] : [route, route.replace(/^\/[^/]*/, '') || '/']);
 }
