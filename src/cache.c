@@ -12,6 +12,8 @@
 
 #include "tags.h"
 
+#define SPACE_QUIET_MS 60000 /* a disk that was full for so long no more has room */
+
 bool nxc__is_sane(nxc_slice s) {
   return s.data || !s.size;
 }
@@ -336,6 +338,9 @@ static void begin(nxc__put *p) {
   if (p->store->disk && p->planned == NXC_E_IO) {
     nxc__count(p->store->index, NXC__C_DISK_ERRORS, 1);
     complain_of_space(e);
+  } else if (p->store->disk && p->planned == NXC_OK) {
+    nxc__recovered(e, NXC__CAUSE_SPACE, SPACE_QUIET_MS,
+                   "there is room again in the file system of the cache directory");
   }
 }
 

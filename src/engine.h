@@ -47,7 +47,9 @@ struct nxc__engine {
   uv_mutex_t reopen_lock;   /* taken before `lock` */
   atomic_llong check_at_ms; /* on the monotonic clock */
   atomic_llong retry_at_ms;
-  atomic_llong complain_at_ms[NXC__CAUSES];
+  atomic_llong complain_at_ms[NXC__CAUSES]; /* when the next line may be told */
+  atomic_llong recover_at_ms[NXC__CAUSES];
+  atomic_llong trouble_at_ms[NXC__CAUSES]; /* when it was last seen; 0: it is over */
 
   uv_mutex_t flush_lock; /* of `flushed` */
   _Atomic uint64_t flushes_wanted;
@@ -65,6 +67,9 @@ int nxc__usable(const nxc_cache *cache);
 
 int64_t nxc__wall_ms(const nxc__engine *engine);
 void nxc__complain(nxc__engine *engine, enum nxc__cause cause, const char *text);
+/* Tells that a trouble is over, if it was one and was not seen for so long. Both at
+ * most once a minute for a cause. */
+void nxc__recovered(nxc__engine *engine, enum nxc__cause cause, int64_t quiet_ms, const char *what);
 
 /* The store in use, as a new reference. */
 nxc__store *nxc__store_of(nxc__engine *engine);
