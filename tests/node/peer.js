@@ -7,6 +7,7 @@
 
 const { fork } = require('node:child_process');
 const path = require('node:path');
+const { createInterface } = require('node:readline');
 
 const PACKAGE = path.resolve(__dirname, '../../bindings/node');
 
@@ -15,7 +16,12 @@ async function startPeer({ dir, env, serverDistDir }) {
     env: { ...process.env, NEXT_CACHE_DIR: dir, NEXT_CACHE_MAX_DISK_SIZE: '16MB', PEER_SERVER: serverDistDir ?? '', ...env },
     cwd: dir,
     serialization: 'advanced',
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
+  const lines = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on('line', (line) => lines.push(line));
+  }
   const exited = new Promise((resolve) => child.once('exit', resolve));
   const waiting = new Map();
   let last = 0;
@@ -28,6 +34,7 @@ async function startPeer({ dir, env, serverDistDir }) {
   });
   return {
     child,
+    lines, // of its log
     order: (name, ...args) =>
       new Promise((resolve, reject) => {
         waiting.set(++last, { resolve, reject });

@@ -2,15 +2,28 @@
 // Several processes on one directory, and processes that end in every way.
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
-const { fork } = require('node:child_process');
-const path = require('node:path');
 const fs = require('node:fs');
-const { PACKAGE, eventually, fakeBuild, fetchGet, fetchKey, fetchSet, fetchValue, freshCache, inPackage, runScript, temporaryDirectory } =
-  require('./support');
+const { startPeer } = require('./peer');
+const {
+  appPage,
+  eventually,
+  fakeBuild,
+  fetchGet,
+  fetchKey,
+  fetchSet,
+  fetchValue,
+  freshCache,
+  inPackage,
+  pageGet,
+  pageSet,
+  runScript,
+  temporaryDirectory,
+} = require('./support');
 
 const CacheHandler = inPackage('cache-handler.js');
 const useCache = inPackage('use-cache-handler.js');
 const KEY = fetchKey('shared');
+const PAGE = '/route-cache/APP_PAGE/0123/$/page';
 const PRELUDE = `
   const CacheHandler = require(process.env.NXC_PACKAGE + '/cache-handler.js');
   const useCache = require(process.env.NXC_PACKAGE + '/use-cache-handler.js');
@@ -22,86 +35,125 @@ const PRELUDE = `
 `;
 const sharing = (dir) => ({ env: { NEXT_CACHE_DIR: dir, NEXT_CACHE_MAX_DISK_SIZE: '16MB' }, cwd: dir });
 
-/** A second process that obeys orders over IPC. */
-async function otherProcess(dir) {
-  const file = path.join(dir, 'other.js');
-  fs.writeFileSync(
-    file,
-    `${PRELUDE}
-    const now = () => performance.timeOrigin + performance.now();
-    const orders = {
-      get: async () => (await new CacheHandler({}).get(KEY, get))?.value.data.body,
-      staleAge: async () => now() - (await new CacheHandler({}).get(KEY, get)).lastModified,
-      set: (body) => new CacheHandler({}).set(KEY, value(body), set),
-      mark: (durations) => new CacheHandler({}).revalidateTag(['t'], durations ?? undefined),
-      useCacheGet: async () => (await useCache.get('u', []))?.revalidate ?? null,
-    };
-    process.on('message', async ([order, argument]) => process.send([(await orders[order](argument)) ?? null]));
-    process.send('ready');`,
-  );
-  const child = fork(file, [], { env: { ...process.env, NXC_PACKAGE: PACKAGE, ...sharing(dir).env } });
-  await new Promise((resolve) => child.once('message', resolve));
-  return {
-    child,
-    order: (...words) =>
-      new Promise((resolve) => {
-        child.once('message', ([answer]) => resolve(answer));
-        child.send(words);
-      }),
-  };
+/** A second process on the cache of this one. */
+async function otherProcess(t, options) {
+  const peer = await startPeer({ dir: freshCache(), ...options });
+  t.after(() => peer.stop());
+  return peer;
 }
 
-test('two processes see each other’s sets and marks at once', async () => {
-  const dir = freshCache();
-  const { child, order } = await otherProcess(dir);
-  try {
-    for (let round = 0; round < 20; round++) {
-      const one = new CacheHandler({});
-      await one.set(KEY, fetchValue(`here ${round}`), fetchSet(['t']));
-      assert.equal(await order('get'), `here ${round}`);
-      await order('set', `there ${round}`);
-      assert.equal((await new CacheHandler({}).get(KEY, fetchGet(['t']))).value.data.body, `there ${round}`);
-      if (round % 2) await order('mark');
-      else await new CacheHandler({}).revalidateTag(['t']);
-      assert.equal(await new CacheHandler({}).get(KEY, fetchGet(['t'])), null);
-      assert.equal(await order('get'), null);
+test('two processes see each other’s sets and marks at once', async (t) => {
+  const other = await otherProcess(t);
+  const bodyThere = async () => (await other.order('get', KEY, fetchGet(['t'])))?.value.data.body;
+  for (let round = 0; round < 20; round++) {
+    const one = new CacheHandler({});
+    await one.set(KEY, fetchValue(`here ${round}`), fetchSet(['t']));
+    assert.equal(await bodyThere(), `here ${round}`);
+    await other.order('set', KEY, fetchValue(`there ${round}`), fetchSet(['t']));
+    assert.equal((await new CacheHandler({}).get(KEY, fetchGet(['t']))).value.data.body, `there ${round}`);
+    if (round % 2) await other.order('mark', ['t']);
+    else await new CacheHandler({}).revalidateTag(['t']);
+    assert.equal(await new CacheHandler({}).get(KEY, fetchGet(['t'])), null);
+    assert.equal(await bodyThere(), undefined);
+  }
+});
+
+test('stale by a tag that another process marked', async (t) => {
+  const other = await otherProcess(t);
+  const now = () => performance.timeOrigin + performance.now();
+  const ageThere = async () => now() - (await other.order('get', KEY, fetchGet(['t']))).lastModified;
+  await new CacheHandler({}).set(KEY, fetchValue(), fetchSet(['t']));
+  await useCache.refreshTags();
+  await useCache.set('u', Promise.resolve({
+    value: new Blob(['x']).stream(),
+    tags: ['t'],
+    stale: 300,
+    revalidate: 900,
+    expire: 86400,
+    timestamp: now(),
+  }));
+  assert.ok((await ageThere()) < 60000);
+  assert.equal((await other.order('useCacheGet', 'u')).revalidate, 900);
+  await new CacheHandler({}).revalidateTag(['t'], { expire: 3600 });
+  assert.ok((await ageThere()) > 3600000);
+  assert.equal((await other.order('useCacheGet', 'u')).revalidate, -1);
+});
+
+test('what one process began before another’s invalidation is born before it, however late it is stored', async (t) => {
+  const serverDistDir = fakeBuild();
+  const other = await otherProcess(t, { serverDistDir });
+  const here = () => new CacheHandler({ serverDistDir });
+  const rows = [
+    ['page', PAGE, pageGet(), appPage(['t']), pageSet()],
+    ['fetch', KEY, fetchGet(['t']), fetchValue(), fetchSet(['t'])],
+    ['fetch by a soft tag', fetchKey('soft'), fetchGet([], ['t']), fetchValue(), fetchSet()],
+  ];
+  for (const [what, key, ask, value, set] of rows) {
+    assert.equal(await other.order('getIn', what, key, ask), null);
+    await here().revalidateTag(['t']);
+    await other.order('setIn', what, key, value, set);
+    assert.equal(await here().get(key, ask), null, `${what}, here`);
+    assert.equal(await other.order('get', key, ask), null, `${what}, there`);
+    // A render that begins now is fine.
+    await other.order('getIn', `${what} again`, key, ask);
+    await other.order('setIn', `${what} again`, key, value, set);
+    assert.ok(await here().get(key, ask), what);
+  }
+
+  assert.equal(await other.order('useCacheGet', 'u'), undefined);
+  const { next } = await other.order('now');
+  await useCache.updateTags(['t']);
+  await other.order('useCacheSet', 'u', { tags: ['t'], timestamp: next }, 'old');
+  assert.equal(await useCache.get('u', []), undefined, "'use cache'");
+  await other.order('useCacheSet', 'u', { tags: ['t'] }, 'new');
+  assert.ok(await useCache.get('u', []));
+});
+
+test('under load, no stored entry is older than an invalidation that had returned', async (t) => {
+  const other = await otherProcess(t);
+  const turn = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+  const ask = fetchGet(['t']);
+  let data = 0; // what a render reads when it begins
+  let invalidated = 0; // the newest data whose invalidation has returned
+  let hits = 0;
+  let stopped = false;
+  const renderThere = async (key, name) => {
+    if (await other.order('getIn', name, key, ask)) return;
+    const seen = data;
+    await turn(1 + (seen % 5));
+    await other.order('setIn', name, key, fetchValue(String(seen)), fetchSet(['t']));
+  };
+  const checkHere = async (key) => {
+    await turn(0);
+    const known = invalidated;
+    const handler = new CacheHandler({});
+    const found = await handler.get(key, ask);
+    if (!found) return handler.set(key, fetchValue(String(data)), fetchSet(['t']));
+    hits++;
+    assert.ok(Number(found.value.data.body) >= known, `${found.value.data.body} after ${known}`);
+    return undefined;
+  };
+  const loops = Array.from({ length: 4 }, async (_, i) => {
+    for (let n = 0; !stopped; n++) await (i % 2 ? renderThere(fetchKey(`k${n % 3}`), `${i} ${n}`) : checkHere(fetchKey(`k${n % 3}`)));
+  });
+  const invalidations = (async () => {
+    for (let i = 1; i <= 150; i++) {
+      await turn(5);
+      data = i;
+      await (i % 2 ? new CacheHandler({}).revalidateTag(['t']) : other.order('mark', ['t']));
+      invalidated = i;
     }
-  } finally {
-    child.kill('SIGKILL');
-  }
+  })();
+  await Promise.race([invalidations, ...loops]);
+  stopped = true;
+  await Promise.all(loops);
+  assert.ok(hits > 100, `${hits} hits`);
 });
 
-test('stale by a tag that another process marked', async () => {
-  const dir = freshCache();
-  const { child, order } = await otherProcess(dir);
-  try {
-    await new CacheHandler({}).set(KEY, fetchValue(), fetchSet(['t']));
-    await useCache.refreshTags();
-    await useCache.set('u', Promise.resolve({
-      value: new Blob(['x']).stream(),
-      tags: ['t'],
-      stale: 300,
-      revalidate: 900,
-      expire: 86400,
-      timestamp: performance.timeOrigin + performance.now(),
-    }));
-    assert.ok((await order('staleAge')) < 60000);
-    assert.equal(await order('useCacheGet'), 900);
-    await new CacheHandler({}).revalidateTag(['t'], { expire: 3600 });
-    assert.ok((await order('staleAge')) > 3600000);
-    assert.equal(await order('useCacheGet'), -1);
-  } finally {
-    child.kill('SIGKILL');
-  }
-});
-
-test('what was set survives kill -9', async () => {
-  const dir = freshCache();
-  const { child, order } = await otherProcess(dir);
-  await order('set', 'before the kill');
-  const gone = new Promise((resolve) => child.once('exit', resolve));
-  child.kill('SIGKILL');
-  await gone;
+test('what was set survives kill -9', async (t) => {
+  const other = await otherProcess(t);
+  await other.order('set', KEY, fetchValue('before the kill'), fetchSet(['t']));
+  await other.stop();
   assert.equal((await new CacheHandler({}).get(KEY, fetchGet(['t']))).value.data.body, 'before the kill');
 });
 
