@@ -10,7 +10,7 @@ const { shared } = require('./shared');
 // About ten thousand prerendered pages.
 const LARGE_BYTES = 4 * 2 ** 20;
 const SCOPED_KEY = /^\/route-cache\/[A-Z_]+\/([0-9a-f]{64})\/\$(\/.*)$/s;
-const NO_MANIFEST = { modifiedMs: undefined, notFoundRoutes: new Map(), dynamicRoutes: new Set() };
+const NO_MANIFEST = { modifiedMs: undefined, notFoundRoutes: new Set(), dynamicRoutes: new Set(), routes: new Map() };
 
 const manifestFile = (serverDistDir) => path.join(/* turbopackIgnore: true */ serverDistDir, '..', 'prerender-manifest.json');
 
@@ -33,13 +33,16 @@ function known(name, serverDistDir, make, otherwise) {
 const isLargeBuild = (serverDistDir) =>
   known('large', serverDistDir, (file) => fs.statSync(file).size > LARGE_BYTES, false);
 
+/** What is kept of a prerendered route: its source, unless it is its own, and its lifetime. */
+const kept = ({ srcRoute, initialRevalidateSeconds }) => ({ srcRoute, initialRevalidateSeconds });
+
 function read(file) {
   const { notFoundRoutes, dynamicRoutes, routes } = JSON.parse(fs.readFileSync(file, 'utf8'));
   return {
     modifiedMs: Math.floor(fs.statSync(file).mtimeMs),
-    /** The source route of each, null for one that is its own. */
-    notFoundRoutes: new Map(notFoundRoutes.map((route) => [route, routes[route]?.srcRoute ?? null])),
+    notFoundRoutes: new Set(notFoundRoutes),
     dynamicRoutes: new Set(Object.keys(dynamicRoutes)),
+    routes: new Map(Object.entries(routes).map(([route, about]) => [route, kept(about)])),
   };
 }
 
@@ -63,13 +66,13 @@ const isScopeOf = (scope, routes) =>
  * found", without rendering it: the build saw no content for it.
  */
 function isNotFoundRoute(serverDistDir, key) {
-  const { notFoundRoutes } = prerenderManifest(serverDistDir);
+  const { notFoundRoutes, routes } = prerenderManifest(serverDistDir);
   if (notFoundRoutes.size === 0) return false;
   const { scope, pathname } = parseKey(key);
   if (scope === undefined) return notFoundRoutes.has(pathname);
   const route = denormalized(pathname);
   if (!notFoundRoutes.has(route)) return false;
-  const source = notFoundRoutes.get(route);
+  const source = routes.get(route)?.srcRoute;
   // A page without a dynamic segment is its own source, without its locale.
   return isScopeOf(scope, source ? [source] : [route, route.replace(/^\/[^/]*/, '') || '/']);
 }

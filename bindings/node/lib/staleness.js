@@ -50,7 +50,7 @@ function revalidateKnown(key, context, serverDistDir) {
   const set = lifetimes().get(key);
   if (set) return set.revalidate;
   const { routes } = prerenderManifest(serverDistDir);
-  const built = routes[denormalized(parseKey(key).pathname)]?.initialRevalidateSeconds;
+  const built = routes.get(denormalized(parseKey(key).pathname))?.initialRevalidateSeconds;
   return built ?? (context.isFallback ? false : OVER_SECONDS);
 }
 
