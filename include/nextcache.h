@@ -189,7 +189,8 @@ NXC_EXTERN int nxc_judge(nxc_cache *cache, const nxc_record *record, const nxc_s
 /* An entry is immutable and may be shared between threads. Slices point into
  * it and live as long as the reference; an index out of range gives {0, 0}. */
 NXC_EXTERN nxc_entry *nxc_entry_ref(nxc_entry *entry);
-NXC_EXTERN void nxc_entry_unref(nxc_entry *entry); /* NULL is allowed */
+NXC_EXTERN void nxc_entry_unref(nxc_entry *entry);        /* NULL is allowed */
+NXC_EXTERN uint64_t nxc_entry_id(const nxc_entry *entry); /* no other of this process has it */
 /* Fills the numbers of *out, its key and its meta; tags and parts are NULL
  * with their counts set. */
 NXC_EXTERN void nxc_entry_read(const nxc_entry *entry, nxc_record *out);
@@ -240,8 +241,7 @@ typedef struct nxc_stats {
 } nxc_stats;
 
 NXC_EXTERN int nxc_stats_get(nxc_cache *cache, nxc_stats *out);
-/* The same as JSON text, a new string to be freed with free(); NULL when out
- * of memory. */
+/* The same as JSON text, to be freed with free(); NULL: out of memory. */
 NXC_EXTERN char *nxc_stats_json(nxc_cache *cache);
 
 #ifdef __cplusplus

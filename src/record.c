@@ -19,6 +19,7 @@ _Static_assert(sizeof(nxc__head) == 56, "the head is a format, not a struct");
 #endif
 
 static _Atomic uint64_t live_bytes;
+static _Atomic uint64_t last_id;
 
 static uint64_t align8(uint64_t n) {
   return (n + 7) & ~UINT64_C(7);
@@ -122,6 +123,7 @@ nxc_entry *nxc__record_blank(size_t size) {
   nxc_entry *e = malloc(sizeof *e + size);
   if (!e) return NULL;
   atomic_init(&e->refs, 1);
+  e->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
   atomic_fetch_add(&live_bytes, nxc__record_held_bytes(e));
   return e;
 }
@@ -203,6 +205,10 @@ void nxc_entry_read(const nxc_entry *entry, nxc_record *out) {
       .meta = slice_at(h, key_offset(h) + h->key_size, h->meta_size),
       .part_count = h->part_count,
   };
+}
+
+uint64_t nxc_entry_id(const nxc_entry *entry) {
+  return entry->id;
 }
 
 nxc_slice nxc_entry_tag(const nxc_entry *entry, size_t index) {

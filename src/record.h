@@ -34,6 +34,7 @@ typedef struct nxc__head { /* little-endian, 56 bytes, no padding */
 
 struct nxc_entry {
   atomic_uint refs;
+  uint64_t id;
   _Alignas(8) unsigned char room[NXC__RECORD_ROOM]; /* so that one read fills both */
   nxc__head record[];                               /* the first of record->size bytes */
 };

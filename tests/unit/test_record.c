@@ -351,6 +351,19 @@ static void random_heads_never_point_outside(void **state) {
 
 /* ---- counting ----------------------------------------------------------------------- */
 
+static void every_entry_has_an_id_of_its_own(void **state) {
+  (void)state;
+  nxc_record record = full_record();
+  nxc_entry *first = built(&record);
+  uint64_t id = nxc_entry_id(first);
+  assert_int_equal(nxc_entry_id(nxc_entry_ref(first)), id);
+  nxc_entry_unref(first);
+  nxc_entry_unref(first);
+  nxc_entry *second = built(&record); /* perhaps in the very same place */
+  assert_true(id && nxc_entry_id(second) && nxc_entry_id(second) != id);
+  nxc_entry_unref(second);
+}
+
 static void the_last_reference_frees(void **state) {
   (void)state;
   uint64_t before = nxc__record_live_bytes();
@@ -384,6 +397,7 @@ int main(void) {
       cmocka_unit_test(too_few_or_too_many_bytes_are_refused),
       cmocka_unit_test(flipped_bits_never_point_outside),
       cmocka_unit_test(random_heads_never_point_outside),
+      cmocka_unit_test(every_entry_has_an_id_of_its_own),
       cmocka_unit_test(the_last_reference_frees),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
