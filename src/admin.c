@@ -234,6 +234,9 @@ void nxc_view_shape(const nxc_view *v, nxc_shape *out) {
 void nxc_view_stats(const nxc_view *v, nxc_stats *out) {
   *out = (nxc_stats){.epoch = nxc__epoch_load(v->index) & ~NXC__EPOCH_DEAD};
   nxc__stats_sum(v->index, out);
+  for (int row = 0; row < NXC__COUNTER_ROWS; row++) {
+    if (nxc__row_is_live(v->index, row)) nxc__stats_add_gauges(v->index, row, out);
+  }
   nxc__stats_disk(v->index, &v->ring, out);
 }
 
@@ -244,6 +247,7 @@ static void read_counters(const nxc__index *x, int row, nxc_stats *out) {
     words[i] = atomic_load_explicit(&from[i], memory_order_relaxed);
   }
   nxc__stats_from(words, out);
+  nxc__stats_add_gauges(x, row, out);
 }
 
 int nxc_view_processes(const nxc_view *v, nxc_process **out, size_t *count) {

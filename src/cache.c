@@ -179,6 +179,7 @@ static int conclude(nxc__engine *e, const nxc_query *q, const nxc__fetched *f, n
   uv_mutex_lock(&e->lock);
   if (e->store == f->store && nxc__token_holds(&f->token)) {
     nxc__memory_insert(e->memory, f->hash, f->entry, &known);
+    nxc__show_memory(e);
   }
   uv_mutex_unlock(&e->lock);
   return rc;
@@ -373,6 +374,7 @@ static bool keep_in_memory(const nxc__put *p, const nxc__token *token) {
   nxc__known known = {.token = *token};
   uv_mutex_lock(&e->lock);
   bool kept = e->store == p->store && nxc__memory_insert(e->memory, p->hash, p->entry, &known);
+  nxc__show_memory(e);
   uv_mutex_unlock(&e->lock);
   return kept;
 }
@@ -381,6 +383,7 @@ static void forget_in_memory(const nxc__put *p) {
   nxc__engine *e = p->cache->engine;
   uv_mutex_lock(&e->lock);
   nxc__memory_remove(e->memory, p->hash, p->key);
+  nxc__show_memory(e);
   uv_mutex_unlock(&e->lock);
 }
 

@@ -108,11 +108,26 @@ nxc__store *nxc__store_of(nxc__engine *e) {
   return s;
 }
 
+void nxc__show_memory(nxc__engine *e) {
+  nxc__memory_use use = nxc__memory_usage(e->memory);
+  uint64_t live = nxc__record_live_bytes();
+  uint64_t pinned = live > use.entry_bytes ? live - use.entry_bytes : 0;
+  nxc__word *row = nxc__counters_of(e->store->index);
+  atomic_store_explicit(&row[NXC__G_MEMORY_BYTES], use.bytes, memory_order_relaxed);
+  atomic_store_explicit(&row[NXC__G_MEMORY_LIMIT], use.limit_bytes, memory_order_relaxed);
+  atomic_store_explicit(&row[NXC__G_MEMORY_ITEMS], use.items, memory_order_relaxed);
+  atomic_store_explicit(&row[NXC__G_PINNED], pinned, memory_order_relaxed);
+  if (use.evictions == e->evictions_shown) return;
+  nxc__count(e->store->index, NXC__C_MEMORY_EVICTIONS, use.evictions - e->evictions_shown);
+  e->evictions_shown = use.evictions;
+}
+
 static void swap_store(nxc__engine *e, nxc__store *s) {
   uv_mutex_lock(&e->lock);
   nxc__store *old = e->store;
   e->store = s;
   nxc__memory_clear(e->memory);
+  nxc__show_memory(e);
   bool unshared = e->unshared && s->disk;
   if (unshared) e->unshared = false;
   uv_mutex_unlock(&e->lock);
@@ -376,6 +391,7 @@ int nxc_set_memory(nxc_cache *cache, uint64_t bytes, uint64_t items) {
   if (rc != NXC_OK) return rc;
   uv_mutex_lock(&cache->engine->lock);
   nxc__memory_resize(cache->engine->memory, bytes, items);
+  nxc__show_memory(cache->engine);
   uv_mutex_unlock(&cache->engine->lock);
   return NXC_OK;
 }

@@ -39,10 +39,11 @@ struct nxc__engine {
   char *dir;                /* NULL: no disk is wanted */
   nxc_options options;
 
-  uv_mutex_t lock; /* of the next three */
+  uv_mutex_t lock; /* of the next four */
   nxc__memory *memory;
   nxc__store *store;
   bool unshared; /* something was changed while the directory could not be used */
+  uint64_t evictions_shown;
 
   uv_mutex_t reopen_lock;   /* taken before `lock` */
   atomic_llong check_at_ms; /* on the monotonic clock */
@@ -70,6 +71,9 @@ void nxc__complain(nxc__engine *engine, enum nxc__cause cause, const char *text)
 /* Tells that a trouble is over, if it was one and was not seen for so long. Both at
  * most once a minute for a cause. */
 void nxc__recovered(nxc__engine *engine, enum nxc__cause cause, int64_t quiet_ms, const char *what);
+
+/* Shows what the memory tier holds to those who look from outside. Behind `lock`. */
+void nxc__show_memory(nxc__engine *engine);
 
 /* The store in use, as a new reference. */
 nxc__store *nxc__store_of(nxc__engine *engine);

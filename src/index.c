@@ -232,7 +232,8 @@ static void counters_claim(nxc__index *x) {
     x->counter_row = row;
     if (lock_byte(x->fd, F_WRLCK, NXC__LOCK_COUNTERS + row)) continue;
     nxc__word *mine = nxc__counters_of(x);
-    for (int i = 0; i < NXC__COUNTERS; i++) {
+    for (int i = NXC__GAUGES; i < NXC__COUNTERS; i++) atomic_store(&mine[i], 0);
+    for (int i = 0; i < NXC__GAUGES; i++) {
       /* Added before it is taken away: a crash here counts twice, never less. */
       uint64_t n = atomic_load(&mine[i]);
       if (!n) continue;
@@ -325,9 +326,9 @@ static int fill_index(int fd, const nxc__header *h, const nxc__index *replaces) 
   if (replaces) {
     /* Dead before its rows are read, so that no mark can be made in between. */
     atomic_fetch_or(&replaces->header->epoch, NXC__EPOCH_DEAD);
-    uint64_t past[NXC__COUNTERS];
+    uint64_t past[NXC__COUNTERS] = {0};
     off_t at = (off_t)(layout_of(&h->geometry).end - sizeof past);
-    for (unsigned i = 0; i < NXC__COUNTERS; i++) past[i] = nxc__counter_sum(replaces, i);
+    for (unsigned i = 0; i < NXC__GAUGES; i++) past[i] = nxc__counter_sum(replaces, i);
     if (write_all(fd, replaces->tag_buckets, rows, PAGE)) return -1;
     if (write_all(fd, past, sizeof past, at)) return -1;
   }
@@ -449,7 +450,8 @@ uint64_t nxc__counter_sum(const nxc__index *x, unsigned counter) {
 
 void nxc__counters_carry(nxc__index *from, nxc__index *to) {
   nxc__word *mine = nxc__counters_of(from), *past = past_of(from);
-  for (unsigned i = 0; i < NXC__COUNTERS; i++) {
+  for (unsigned i = NXC__GAUGES; i < NXC__COUNTERS; i++) atomic_store(&mine[i], 0);
+  for (unsigned i = 0; i < NXC__GAUGES; i++) {
     nxc__count(to, i, atomic_exchange(&mine[i], 0));
     atomic_fetch_add(&past_of(to)[i], atomic_exchange(&past[i], 0));
   }

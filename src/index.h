@@ -37,6 +37,7 @@ _Static_assert(sizeof(nxc__word) == 8 && ATOMIC_LLONG_LOCK_FREE == 2, "words are
   X(BORN_DEAD, 5) X(SUPERSEDED, 6) X(REFUSED, 7) X(DISK_RECYCLED, 8)         \
   X(DISK_OVERFLOW, 9) X(DISK_MOVED, 10) X(CORRUPT, 11) X(DISK_ERRORS, 12)    \
   X(FLOOR_RAISES, 13) X(BYTES_WRITTEN, 14) X(BYTES_READ, 15) X(RETRIES, 16)  \
+  X(MEMORY_EVICTIONS, 17)                                                    \
   X(MEMORY_HITS, 32) X(DISK_HITS, 48) X(STALE_HITS, 64) X(MISSES, 80) X(PUTS, 96)
 /* clang-format on */
 
@@ -44,6 +45,16 @@ enum {
 #define NXC__X(name, place) NXC__C_##name = (place),
   NXC__COUNTERS_LIST(NXC__X)
 #undef NXC__X
+};
+
+/* What a live process has now stands from here on in its row: it is no sum, and ends
+ * with the process. */
+#define NXC__GAUGES 448
+enum {
+  NXC__G_MEMORY_BYTES = NXC__GAUGES,
+  NXC__G_MEMORY_LIMIT,
+  NXC__G_MEMORY_ITEMS,
+  NXC__G_PINNED,
 };
 
 /* ---- the mapping ----------------------------------------------------------- */

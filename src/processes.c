@@ -82,7 +82,7 @@ static bool look_into(found *f, int64_t pid) {
   return ok;
 }
 
-static bool row_is_locked(const nxc__index *x, int row) {
+bool nxc__row_is_live(const nxc__index *x, int row) {
   struct flock lock = {
       .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = NXC__LOCK_COUNTERS + row, .l_len = 1};
   return fcntl(x->fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
@@ -99,7 +99,7 @@ int nxc__processes_list(const nxc__index *index, nxc__holder **out, size_t *coun
   }
   if (dir) closedir(dir);
   for (int row = 0; row < NXC__COUNTER_ROWS && ok; row++) {
-    if (!f.row_is_known[row] && row_is_locked(index, row)) ok = add(&f, 0, row);
+    if (!f.row_is_known[row] && nxc__row_is_live(index, row)) ok = add(&f, 0, row);
   }
   if (!ok) {
     free(f.list);

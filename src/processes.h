@@ -14,6 +14,9 @@ typedef struct nxc__holder {
 /* All but the one that this very mapping makes: new memory. NXC_OK or NXC_E_NOMEM. */
 int nxc__processes_list(const nxc__index *index, nxc__holder **out, size_t *count);
 
+/* Whether a process other than this mapping's has the row. */
+bool nxc__row_is_live(const nxc__index *index, int row);
+
 /* The command line of a process, cut to fit; "" when there is none to be read. */
 void nxc__process_command(int64_t pid, char *out, size_t size);
 

@@ -28,13 +28,23 @@ void nxc__stats_from(const uint64_t words[NXC__COUNTERS], nxc_stats *out) {
   out->disk_errors = words[NXC__C_DISK_ERRORS];
   out->floor_raises = words[NXC__C_FLOOR_RAISES];
   out->retries = words[NXC__C_RETRIES];
+  out->memory_evictions = words[NXC__C_MEMORY_EVICTIONS];
   out->bytes_written = words[NXC__C_BYTES_WRITTEN];
   out->bytes_read = words[NXC__C_BYTES_READ];
 }
 
+void nxc__stats_add_gauges(const nxc__index *x, int row, nxc_stats *out) {
+  const nxc__word *words = x->counters + (size_t)row * NXC__COUNTERS;
+  out->memory_bytes += atomic_load_explicit(&words[NXC__G_MEMORY_BYTES], memory_order_relaxed);
+  out->memory_limit_bytes +=
+      atomic_load_explicit(&words[NXC__G_MEMORY_LIMIT], memory_order_relaxed);
+  out->memory_items += atomic_load_explicit(&words[NXC__G_MEMORY_ITEMS], memory_order_relaxed);
+  out->pinned_bytes += atomic_load_explicit(&words[NXC__G_PINNED], memory_order_relaxed);
+}
+
 void nxc__stats_sum(const nxc__index *x, nxc_stats *out) {
   uint64_t words[NXC__COUNTERS];
-  for (unsigned i = 0; i < NXC__COUNTERS; i++) words[i] = nxc__counter_sum(x, i);
+  for (unsigned i = 0; i < NXC__GAUGES; i++) words[i] = nxc__counter_sum(x, i);
   nxc__stats_from(words, out);
 }
 

@@ -29,7 +29,11 @@ static void print_classes(const nxc_stats *s) {
 }
 
 static void print_rest(const nxc_stats *s, const nxc_shape *shape) {
-  printf("\ndisk tier    %s held of %s; slots %s of %s; tag rows %s of %s\n",
+  printf("\nmemory tiers %s of %s, %s entries; %s pushed out, %s pinned\n",
+         cli_bytes(s->memory_bytes).text, cli_bytes(s->memory_limit_bytes).text,
+         cli_count(s->memory_items).text, cli_count(s->memory_evictions).text,
+         cli_bytes(s->pinned_bytes).text);
+  printf("disk tier    %s held of %s; slots %s of %s; tag rows %s of %s\n",
          cli_bytes(s->disk_bytes).text, cli_bytes(s->disk_limit_bytes).text,
          cli_count(shape->slots_used).text, cli_count(shape->slots).text,
          cli_count(shape->tag_rows_used).text, cli_count(shape->tag_rows).text);
@@ -52,15 +56,16 @@ static void print_rest(const nxc_stats *s, const nxc_shape *shape) {
 }
 
 static void print_processes(const nxc_process *list, size_t count) {
-  printf("\n%s%8s %12s %12s %12s %10s  %s%s\n", cli_style_of(CLI_BOLD), "process", "hits", "misses",
-         "puts", "hit ratio", "command", cli_style_of(CLI_RESET));
+  printf("\n%s%8s %12s %12s %12s %10s %9s  %s%s\n", cli_style_of(CLI_BOLD), "process", "hits",
+         "misses", "puts", "hit ratio", "memory", "command", cli_style_of(CLI_RESET));
   for (size_t i = 0; i < count; i++) {
     const nxc_stats *s = &list[i].stats;
     uint64_t hits = cli_sum(s->memory_hits) + cli_sum(s->disk_hits), misses = cli_sum(s->misses);
     char pid[24] = "?";
     if (list[i].pid) snprintf(pid, sizeof pid, "%lld", (long long)list[i].pid);
-    printf("%8s %12s %12s %12s %10s  ", pid, cli_count(hits).text, cli_count(misses).text,
-           cli_count(cli_sum(s->puts)).text, cli_ratio((double)hits, (double)(hits + misses)).text);
+    printf("%8s %12s %12s %12s %10s %9s  ", pid, cli_count(hits).text, cli_count(misses).text,
+           cli_count(cli_sum(s->puts)).text, cli_ratio((double)hits, (double)(hits + misses)).text,
+           cli_bytes(s->memory_bytes).text);
     const char *command = list[i].pid ? list[i].command : "(in another container)";
     cli_put_text(stdout, (nxc_slice){command, strlen(command)});
     putchar('\n');

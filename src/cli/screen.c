@@ -28,7 +28,7 @@ typedef struct line {
 typedef struct screen {
   nxc_view **view;
   double interval;
-  int64_t began_ms;
+  int64_t began_ms, last_ms;
   size_t rounds;
   nxc_stats now, before;
   line lines[LINES];
@@ -92,10 +92,10 @@ static double value_of(const nxc_stats *s, int which) {
   }
 }
 
-static void add_points(screen *s) {
+static void add_points(screen *s, double seconds) {
   for (int i = 0; i < LINES; i++) {
     double *points = s->lines[i].points;
-    double rate = (value_of(&s->now, i) - value_of(&s->before, i)) / s->interval;
+    double rate = (value_of(&s->now, i) - value_of(&s->before, i)) / seconds;
     memmove(points, points + 1, (POINTS - 1) * sizeof *points);
     points[POINTS - 1] = rate > 0 ? rate : 0;
   }
@@ -130,6 +130,7 @@ static void bar(const char *name, uint64_t used, uint64_t limit, const char *uni
   const int wide = 30;
   int full = limit ? (int)(used * (uint64_t)wide / limit) : 0;
   if (full > wide) full = wide;
+  if (!full && used) full = 1; /* whatever is not nothing shows */
   printf("  %-9s %s", name, cli_style_of(CLI_GREEN));
   for (int i = 0; i < wide; i++) fputs(i < full ? "█" : "░", stdout);
   printf("%s %s of %s" END, cli_style_of(CLI_RESET),
@@ -174,15 +175,16 @@ static void draw_classes(const screen *s) {
 }
 
 static void draw_processes(const nxc_process *list, size_t count, int rows) {
-  int wide = width() - 44;
-  printf("%s  %8s %11s %11s %10s  %s%s" END, cli_style_of(CLI_BOLD), "process", "hits", "misses",
-         "ratio", "command", cli_style_of(CLI_RESET));
+  int wide = width() - 58;
+  printf("%s  %8s %11s %11s %10s %9s  %s%s" END, cli_style_of(CLI_BOLD), "process", "hits",
+         "misses", "ratio", "memory", "command", cli_style_of(CLI_RESET));
   for (size_t i = 0; i < count && (int)i < rows; i++) {
     const nxc_stats *s = &list[i].stats;
     uint64_t hits = cli_sum(s->memory_hits) + cli_sum(s->disk_hits), misses = cli_sum(s->misses);
     size_t n = strlen(list[i].command);
-    printf("  %8lld %11s %11s %10s  ", (long long)list[i].pid, cli_count(hits).text,
-           cli_count(misses).text, cli_ratio((double)hits, (double)(hits + misses)).text);
+    printf("  %8lld %11s %11s %10s %9s  ", (long long)list[i].pid, cli_count(hits).text,
+           cli_count(misses).text, cli_ratio((double)hits, (double)(hits + misses)).text,
+           cli_bytes(s->memory_bytes).text);
     cli_put_text(stdout,
                  (nxc_slice){list[i].command, wide > 0 && n > (size_t)wide ? (size_t)wide : n});
     fputs(END, stdout);
@@ -197,13 +199,14 @@ static void draw(const screen *s, const nxc_shape *shape, const nxc_process *lis
          cli_duration(cli_now_ms() - s->began_ms).text);
   draw_rates(s);
   fputs(END, stdout);
+  bar("memory", n->memory_bytes, n->memory_limit_bytes, "");
   bar("disk", n->disk_bytes, n->disk_limit_bytes, "");
   bar("slots", shape->slots_used, shape->slots, "entries");
   bar("tags", shape->tag_rows_used, shape->tag_rows, "tags");
   fputs(END, stdout);
   draw_classes(s);
   fputs(END, stdout);
-  int rows = height() - 24;
+  int rows = height() - 25;
   draw_processes(list, count, rows < 1 ? 1 : rows > MOST_PROCESSES ? MOST_PROCESSES : rows);
   if (n->corrupt || n->disk_errors) {
     printf("%s  %s damaged entries, %s disk errors%s" END, cli_style_of(CLI_RED),
@@ -228,8 +231,10 @@ static int turn(screen *s) {
   nxc_view_stats(*s->view, &s->now);
   nxc_view_shape(*s->view, &shape);
   if (nxc_view_processes(*s->view, &list, &count) != NXC_OK) return CLI_UNREADABLE;
+  int64_t now = cli_now_ms(), since = now - s->last_ms;
+  s->last_ms = now;
   if (s->rounds++) {
-    add_points(s);
+    add_points(s, since > 0 ? (double)since / 1000 : s->interval);
   } else {
     s->before = s->now;
   }

@@ -26,6 +26,9 @@ is 'a live process is named' "$(json '.processes[].pid')" "$server"
 has 'and its command' "$(json '.processes[].command')" 'cli_fill'
 is 'with its own counters' "$(json '.processes[0].counters.disk_hits.pages')" 1
 is 'which the total holds, too' "$(json '.total.disk_hits.pages')" 1
+is 'what it has in memory' "$(json '.processes[0].counters.memory_items')" 1
+is 'which is the sum of all' "$(json '.total.memory_bytes > 100 and .total.memory_bytes == .processes[0].counters.memory_bytes')" true
+is 'against its bound' "$(json '.total.memory_limit_bytes')" $((50 << 20))
 nc stats --dir "$dir"
 has 'the table has a row for each class' "$out" '^pages +1 +1 +0 +1 +1 +66\.7 %$'
 has 'and the process' "$out" "^ +$server +1 +0 .*cli_fill"
@@ -34,6 +37,8 @@ kill -9 "$server"
 serve_end
 nc stats --dir "$dir" --json
 is 'the counters of a killed process stay' "$(json '[.total.disk_hits.pages, (.processes | length)] | @csv')" '1,0'
+
+is 'what it had in memory does not' "$(json '[.total.memory_items, .total.memory_bytes] | @csv')" '0,0'
 
 nc stats --dir "$dir" --watch --json --interval 0.1 --rounds 3
 is '--watch --json: a line for each round' "$(jq -s length <<<"$out")" 3

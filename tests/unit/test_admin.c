@@ -305,6 +305,27 @@ static void a_view_is_over_when_the_cache_is_cleared(void **state) {
   nxc_view_close(view);
 }
 
+static void evictions_are_counted_for_all(void **state) {
+  rig *r = *state;
+  char key[16];
+  nxc_stats total;
+  static char body[100000];
+  nxc_slice part = slice_of(body, sizeof body);
+  for (int i = 0; i < 20; i++) {
+    snprintf(key, sizeof key, "key %d", i);
+    nxc_record record = test_record(slice(key), &part);
+    assert_int_equal(nxc_put(r->cache, &record), NXC_OK);
+  }
+  uint64_t here = test_stats(r->cache).memory_evictions;
+  assert_true(here > 0);
+  nxc_close(r->cache);
+  r->cache = test_open(r->dir);
+  nxc_view *view = view_of(r->dir);
+  nxc_view_stats(view, &total);
+  assert_int_equal(total.memory_evictions, here);
+  nxc_view_close(view);
+}
+
 /* ---- processes ------------------------------------------------------------------------ */
 
 /* A child that opens, looks up a key twice, says so and waits to be ended. */
@@ -316,11 +337,12 @@ static int child(const char *dir, int told) {
   for (;;) pause();
 }
 
-static const nxc_process *process_of(const nxc_process *list, size_t count, pid_t pid) {
+static nxc_process process_of(const nxc_process *list, size_t count, pid_t pid) {
   for (size_t i = 0; i < count; i++) {
-    if (list[i].pid == pid) return &list[i];
+    if (list[i].pid == pid) return list[i];
   }
-  return NULL;
+  fail_msg("process %d is not in the list of %zu", (int)pid, count);
+  return (nxc_process){.pid = 0};
 }
 
 static void processes_are_named_with_their_counters(void **state) {
@@ -339,13 +361,17 @@ static void processes_are_named_with_their_counters(void **state) {
   nxc_stats total;
   assert_int_equal(nxc_view_processes(view, &list, &count), NXC_OK);
   assert_int_equal(count, 2); /* the child and this one's cache, but not its view */
-  assert_non_null(process_of(list, count, getpid()));
-  const nxc_process *other = process_of(list, count, pid);
-  assert_non_null(other);
-  assert_non_null(strstr(other->command, "--child"));
-  assert_int_equal(test_sum(other->stats.disk_hits), 1);
-  assert_int_equal(test_sum(other->stats.misses), 1);
-  assert_int_equal(test_sum(other->stats.puts), 0);
+  assert_int_equal(process_of(list, count, getpid()).stats.memory_items, 1);
+  nxc_process other = process_of(list, count, pid);
+  assert_non_null(strstr(other.command, "--child"));
+  assert_int_equal(test_sum(other.stats.disk_hits), 1);
+  assert_int_equal(test_sum(other.stats.misses), 1);
+  assert_int_equal(test_sum(other.stats.puts), 0);
+  assert_int_equal(other.stats.memory_items, 1);
+  assert_int_equal(other.stats.memory_limit_bytes, MB);
+  nxc_view_stats(view, &total);
+  assert_int_equal(total.memory_items, 2); /* one here, one there */
+  assert_int_equal(total.memory_limit_bytes, 2 * MB);
   free(list);
 
   kill(pid, SIGKILL);
@@ -355,6 +381,7 @@ static void processes_are_named_with_their_counters(void **state) {
   nxc_view_stats(view, &total);
   assert_int_equal(test_sum(total.disk_hits), 1); /* what the dead one counted stays */
   assert_int_equal(total.disk_limit_bytes, 8 * MB);
+  assert_int_equal(total.memory_items, 1); /* what it had does not */
   free(list);
   nxc_view_close(view);
   close(told[0]);
@@ -378,6 +405,7 @@ int main(int argc, char **argv) {
       WITH_CACHE(the_shape_is_that_of_the_cache),
       WITH_CACHE(marks_of_a_tag_are_told),
       WITH_CACHE(a_view_is_over_when_the_cache_is_cleared),
+      WITH_CACHE(evictions_are_counted_for_all),
       WITH_CACHE(processes_are_named_with_their_counters),
   };
 #undef WITH_CACHE
