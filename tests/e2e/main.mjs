@@ -88,7 +88,7 @@ class VersionRun {
     const { version } = this.entry;
     if (feature.ours && this.options.engine === 'next') return;
     const run = new Run({ feature, version, engine: this.options.engine, origin: this.origin, results });
-    const reason = BUILDS[feature.build].absent?.(version) ?? feature.absent?.(version);
+    const reason = feature.absent?.(version) ?? BUILDS[feature.build].absent?.(version);
     if (reason) return run.absent(reason);
     try {
       const built = await this.#built(feature.build);
@@ -126,13 +126,13 @@ for (const entry of VERSIONS.filter(({ version }) => options.versions.length ===
     console.log(`not ok - ${entry.version}: it can be installed\n${error.stack}`);
   }
   console.log(`# ${entry.version}: ${Math.round((Date.now() - begin) / 1000)} s`);
-  if (options.checks.length === 0) results.save();
   all.push(results);
   for (const name of Object.keys(totals)) totals[name] += results.count(name);
 }
 origin.close();
 console.log(`\n${matrix(all)}`);
-if (options.checks.length === 0) documented();
+for (const results of all) results.save(options.checks.length > 0);
+documented();
 if (options.engine === 'next') console.log(`# ${totals.differs} checks in which Next's own cache differs, each with its reason`);
 console.log(`e2e: ${totals.passed} passed, ${totals.failed} failed`);
 process.exit(totals.failed || !totals.passed ? 1 : 0);

@@ -97,13 +97,15 @@ const cluster = {
 };
 
 const threads = {
-  id: 'worker-threads', title: 'A build with experimental.workerThreads', builds: ['worker-threads'],
+  id: 'worker-threads', title: 'A build with experimental.workerThreads', builds: ['turbopack'],
   absent: (version) => {
-    if (numbers(version)[0] === 14) return 'the build fails in Next.js itself (it does not tell the port of its own cache to threads), with any cache';
-    return numbers(version)[0] === 15 ? 'the build fails in Next.js itself (DATA_CLONE_ERR), with any cache' : undefined;
+    if (numbers(version)[0] === 15) return 'the build fails in Next.js itself (DATA_CLONE_ERR), with any cache';
+    return numbers(version)[0] === 14 ? 'the build fails in Next.js itself (it asks a port called "undefined"), with any cache' : undefined;
   },
   async run(t) {
-    const server = await t.site().start();
+    const site = t.site();
+    assert.match(site.buildLog(), /workerThreads/, 'Next.js says that it is an experiment');
+    const server = await site.start();
     await t.check('what the worker threads built is served, and obeys tags', async () => {
       await works(t, server);
       await obeys(t, server, 'b');

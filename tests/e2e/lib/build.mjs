@@ -7,31 +7,26 @@ import { e2eFolder } from './install.mjs';
 import { atLeast, numbers } from './versions.mjs';
 import { Site } from './site.mjs';
 
-/** Which app, with which bundler; middleware is called proxy since 16, and runs
- *  on Node.js then. `absent` says why a version has no such build. */
+/** Which app, with which bundler and what else; `absent` says why a version has
+ *  no such build. Turbopack builds of 16 run in worker threads, those of
+ *  use-cache in processes; with Turbopack, 16 has a proxy for middleware. */
 export const BUILDS = {
   webpack: {
     app: 'isr',
     flags: (version) => (atLeast(version, '16.0.0') ? ['--webpack'] : []),
-    env: { E2E_STANDALONE: '1' },
+    env: () => ({ E2E_STANDALONE: '1' }),
   },
   turbopack: {
     app: 'isr',
     flags: (version) => (atLeast(version, '16.0.0') ? [] : ['--turbopack']),
-    env: { E2E_STANDALONE: '1' },
+    env: (version) => ({ E2E_STANDALONE: '1', ...(atLeast(version, '16.0.0') ? { E2E_WORKER_THREADS: '1' } : {}) }),
     proxy: '16.0.0',
     absent: (version) => (atLeast(version, '15.5.0') ? undefined : '`next build` has no Turbopack before 15.5'),
-  },
-  'worker-threads': {
-    app: 'isr',
-    flags: () => [],
-    env: { E2E_WORKER_THREADS: '1' },
-    absent: () => undefined,
   },
   'use-cache': {
     app: 'use-cache',
     flags: () => [],
-    env: {},
+    env: () => ({}),
     absent: (version) => (atLeast(version, '15.0.0') ? undefined : "'use cache' came with 15"),
   },
 };
@@ -53,11 +48,11 @@ export async function build(name, version, versionFolder, environment, reuse) {
   const site = new Site(folder, environment);
   if (reuse && existsSync(join(folder, '.next/BUILD_ID'))) return site;
   createTree(folder, name, version);
-  const log = join(versionFolder, `build-${name}.log`);
+  const log = join(folder, 'build.log');
   const output = openSync(log, 'w');
   const begin = Date.now();
   const code = await runChild(process.execPath, [site.next, 'build', ...BUILDS[name].flags(version)], {
-    cwd: folder, env: site.variables({ NODE_ENV: 'production', ...BUILDS[name].env }), stdio: ['ignore', output, output],
+    cwd: folder, env: site.variables({ NODE_ENV: 'production', ...BUILDS[name].env(version) }), stdio: ['ignore', output, output],
   });
   if (code !== 0) throw new Error(`next build failed:\n${readFileSync(log, 'utf8').slice(-4000)}`);
   console.log(`# ${version}: ${name} built in ${Math.round((Date.now() - begin) / 1000)} s`);

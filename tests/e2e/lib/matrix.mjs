@@ -41,12 +41,13 @@ const PREFACE = `# Which Next.js, and what works
 
 Written by \`tests/e2e/run\`, from what it saw; not by hand. For each release it builds small real apps, starts them and
 asks them over HTTP and in Chromium. "ok 9" stands for nine checks that hold; the checks are in
-[tests/e2e/checks](../tests/e2e/checks), one file for each area.
+[tests/e2e/checks](../tests/e2e/checks), one file for each area. "n/a" has its reason below the table.
 `;
 
-const OWN = `## What differs from Next's own cache
+const OWN = (asked) => `## What differs from Next's own cache
 
-The same checks, asked of Next's own cache (\`NEXT_CACHE_ENGINE=next\`) in the same apps. All others hold with both.
+The same checks, asked of Next's own cache (\`NEXT_CACHE_ENGINE=next\`) in the same apps, with ${asked}. All others
+hold with both.
 
 | check | Next's own cache | in |
 |---|---|---|`;
@@ -65,18 +66,18 @@ function differences(all) {
       }
     }
   }
-  return [...found].map(([line, versions]) => `| ${line} | ${versions.length === VERSIONS.length ? 'all' : versions.join(', ')} |`);
+  return [...found].map(([line, versions]) => `| ${line} | ${versions.length === all.length ? 'all of these' : versions.join(', ')} |`);
 }
 
 /** Writes the document when every version has been tried. */
 export function documented() {
   const ours = VERSIONS.map(({ version }) => Results.load(version, 'nextcache'));
-  const own = VERSIONS.map(({ version }) => Results.load(version, 'next'));
-  if (![...ours, ...own].every(Boolean)) return;
+  const own = VERSIONS.map(({ version }) => Results.load(version, 'next')).filter(Boolean);
+  if (!ours.every(Boolean)) return;
   const notes = [];
   const lines = [PREFACE, '| version | is |', '|---|---|', ...VERSIONS.map(({ version, why }) => table([version, why])), ''];
   lines.push(table(['', ...ours.map(({ version }) => version)]), table(['---', ...ours.map(() => '---')]));
   for (const [id, title] of rowsOf(ours)) lines.push(table([title, ...ours.map((results) => cell(results, id, notes))]));
-  lines.push('', ...notes.map((note, index) => `n/a ${index + 1}: ${note}.  `), '', OWN, ...differences(own), '');
+  lines.push('', ...notes.map((note, index) => `n/a ${index + 1}: ${note}.  `), '', OWN(own.map(({ version }) => version).join(', ')), ...differences(own), '');
   writeFileSync(join(rootFolder, 'docs/compatibility.md'), lines.join('\n'));
 }

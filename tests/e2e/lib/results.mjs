@@ -20,7 +20,11 @@ export class Results {
     return Object.assign(new Results(version, engine), { rows: JSON.parse(readFileSync(file, 'utf8')) });
   }
 
-  save() {
+  /** Keeps what was found; with `partial`, also what was found before about features that were not asked now. */
+  save(partial) {
+    const before = (partial && Results.load(this.version, this.engine)?.rows) || [];
+    const kept = before.map((row) => this.rows.find(({ id }) => id === row.id) ?? row);
+    this.rows = [...kept, ...this.rows.filter(({ id }) => !before.some((row) => row.id === id))];
     mkdirSync(join(workFolder, 'results'), { recursive: true });
     writeFileSync(fileOf(this.version, this.engine), `${JSON.stringify(this.rows, null, 1)}\n`);
   }

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { startChild } from '../../../examples/storefront/check/lib/child.mjs';
 import { Page } from './page.mjs';
 
-const READY_MS = 90_000;
+// A dev server compiles before it answers, on a machine that may be busy.
+const PATIENCE_MS = 180_000;
 
 async function freePort() {
   const probe = createServer().listen(0, '127.0.0.1');
@@ -40,7 +41,7 @@ export class Server {
   }
 
   async #ready() {
-    const deadline = Date.now() + READY_MS;
+    const deadline = Date.now() + PATIENCE_MS;
     while (!/Ready in/.test(this.log)) {
       if (this.process.exitCode !== null || Date.now() > deadline) {
         await this.kill();
@@ -51,7 +52,7 @@ export class Server {
   }
 
   async fetch(path, options = {}) {
-    const response = await fetch(this.url + path, { redirect: 'manual', signal: AbortSignal.timeout(60_000), ...options });
+    const response = await fetch(this.url + path, { redirect: 'manual', signal: AbortSignal.timeout(PATIENCE_MS), ...options });
     return new Page(response, Buffer.from(await response.arrayBuffer()));
   }
 
@@ -141,7 +142,8 @@ export class Site {
 
   variables(more = {}) {
     const { NEXT_CACHE_DIR, NEXT_CACHE_HANDLER_PATH, NODE_ENV, ...inherited } = process.env;
-    return { ...inherited, ...this.environment, ...more };
+    // `next dev` of 15 would look for a lock file to mend, in the registry.
+    return { ...inherited, NEXT_IGNORE_INCORRECT_LOCKFILE: '1', ...this.environment, ...more };
   }
 
   async #run(args, more) {
@@ -180,6 +182,11 @@ export class Site {
   /** A prerendered page, as the build left it. */
   prerendered(router, path) {
     return readFileSync(join(this.folder, '.next/server', router, `${path}.html`), 'utf8');
+  }
+
+  /** What `next build` printed. */
+  buildLog() {
+    return readFileSync(join(this.folder, 'build.log'), 'utf8');
   }
 
   buildId() {
