@@ -42,7 +42,7 @@ function freshCache(options = {}) {
 }
 
 /** Runs JavaScript text in a new process; {code, signal, stdout, stderr}. */
-function runScript(text, { env = {}, cwd, args = [] } = {}) {
+function runScript(text, { env = {}, cwd, args = [], patienceMs = 30000 } = {}) {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [...args, '-e', text], {
       cwd,
@@ -52,7 +52,7 @@ function runScript(text, { env = {}, cwd, args = [] } = {}) {
     const out = { stdout: '', stderr: '' };
     child.stdout.on('data', (data) => (out.stdout += data));
     child.stderr.on('data', (data) => (out.stderr += data));
-    const timer = setTimeout(() => child.kill('SIGKILL'), 30000);
+    const timer = setTimeout(() => child.kill('SIGKILL'), patienceMs);
     child.on('close', (code, signal) => {
       clearTimeout(timer);
       resolve({ ...out, code, signal });

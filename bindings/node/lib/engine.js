@@ -101,9 +101,9 @@ class Engine {
 
   #open() {
     this.#opened = true;
-    const { dir, diskBytes, memoryBytes, memoryItems, engine } = this.config;
-    if (engine === 'next') return;
     try {
+      const { dir, diskBytes, memoryBytes, memoryItems, engine } = this.config;
+      if (engine === 'next') return;
       if (!addon) throw addonProblem;
       this.#native = addon.open(
         { dir: diskBytes > 0 ? dir : undefined, diskBytes, memoryBytes, memoryItems },

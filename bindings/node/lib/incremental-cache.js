@@ -32,6 +32,7 @@ const { resumeTags, withoutResumeData } = require('./resume-data');
 const { lastModifiedOfFresh, revalidateTags } = require('./revalidation');
 const { shared } = require('./shared');
 
+const OLDEST_BIRTH = 1;
 const RETRY_SECONDS = 30;
 const IMPLICIT_MAX = 256;
 
@@ -80,11 +81,16 @@ class CacheHandler {
     if (!engine.available) return createNextCache(context);
     this.serverDistDir = typeof context.serverDistDir === 'string' ? context.serverDistDir : undefined;
     this.revalidatedTags = Array.isArray(context.revalidatedTags) ? context.revalidatedTags : [];
-    this.birth = engine.birth();
+    this.birth = OLDEST_BIRTH;
     this.began = nextNow();
     this.pending = new PendingBirths();
-    noteBuild(this.serverDistDir);
-    noteServed(pageNamespace(this.serverDistDir));
+    try {
+      this.birth = engine.birth();
+      noteBuild(this.serverDistDir);
+      noteServed(pageNamespace(this.serverDistDir));
+    } catch (error) {
+      warn('constructor', `the cache could not be asked: ${error.stack}`);
+    }
   }
 
   async get(key, context = {}) {

@@ -34,7 +34,13 @@ const birthLog = () => shared('births', () => new BirthLog());
 const pendingSets = () => shared('use-cache.sets', () => new Map());
 
 /** Notes the epoch of this moment; what starts now is born with it. */
-const observe = () => birthLog().add(theEngine().birth());
+function observe() {
+  try {
+    birthLog().add(theEngine().birth());
+  } catch (error) {
+    warn('use-cache birth', `the epoch could not be read: ${error.stack}`);
+  }
+}
 
 /** The bytes of a stream that ends; a stream that fails throws. */
 async function drain(stream) {
@@ -94,15 +100,19 @@ function birthOf(timestamp, tags) {
   return theEngine().judge(tags, undefined, { created: toWall(timestamp) }).result === OK ? now : OLDEST_BIRTH;
 }
 
-async function storeEntry(key, pendingEntry) {
+/** {entry, bytes} of what was generated; undefined when it is not worth storing. */
+async function collect(key, pendingEntry) {
   const { value, ...entry } = await pendingEntry;
   if (entry.expire === 0 && !process.env.__NEXT_DEV_SERVER) {
     // Never served again: Next asks for it anew with every read.
     debug?.('use-cache set', key, 'skipped: expires at once');
     await value.cancel?.();
-    return;
+    return undefined;
   }
-  const bytes = await drain(value);
+  return { entry, bytes: await drain(value) };
+}
+
+async function storeEntry(key, { entry, bytes }) {
   const tags = normalizeTags(entry.tags);
   const birth = birthOf(entry.timestamp, tags);
   const times = {
@@ -118,6 +128,23 @@ async function storeEntry(key, pendingEntry) {
   if (result === BORN_DEAD) {
     const spoiled = addDeadResult({ tags, birth, began: entry.timestamp, ended: nextNow() });
     await Promise.all(spoiled.map((page) => theEngine().remove(page)));
+  }
+}
+
+/** Never throws: a function that threw leaves nothing, a broken cache a line. */
+async function setEntry(key, pendingEntry) {
+  let collected;
+  try {
+    collected = await collect(key, pendingEntry);
+  } catch (error) {
+    debug?.('use-cache set', key, 'dropped:', error?.message);
+    return;
+  }
+  if (!collected) return;
+  try {
+    await storeEntry(key, collected);
+  } catch (error) {
+    warn('use-cache set', `a 'use cache' set failed, the entry is not cached: ${error.message}`);
   }
 }
 
@@ -144,10 +171,7 @@ const handler = {
     const sets = pendingSets();
     // A get that comes meanwhile waits. The value is not part of the promise,
     // and nothing is kept when it is over.
-    const over = storeEntry(key, pendingEntry).catch((error) => {
-      // Also the way in which Next says that the function threw.
-      debug?.('use-cache set', key, 'dropped:', error?.message);
-    });
+    const over = setEntry(key, pendingEntry);
     sets.set(key, over);
     await over;
     if (sets.get(key) === over) sets.delete(key);
