@@ -159,7 +159,7 @@ for (const version of Object.keys(RELEASES)) {
   });
 }
 
-test('15 and older: a page that another process rendered counts as one second old at most', async (t) => {
+test('16.3 and older: a page that another process rendered is fresh for one second only', async (t) => {
   const { clock, start } = site(t, '15.5.29');
   const [one, other] = [await start(), await start()];
   await one.render({ revalidate: 3600, expire: 31536000 });
