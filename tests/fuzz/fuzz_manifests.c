@@ -1,4 +1,4 @@
-/* fuzz_build.c - the JSON that is read: manifests of a build with arbitrary bytes in
+/* fuzz_manifests.c - the JSON that is read: manifests of a build with arbitrary bytes in
  * them, as the command line tool's check-build takes them. The library reads none.
  *
  *   input: files, each ended by a byte 0
