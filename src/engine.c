@@ -23,6 +23,7 @@
 #define MIB (UINT64_C(1) << 20)
 #define CHECK_MS 100      /* between two looks at the directory by gets */
 #define RETRY_MS 5000     /* between two tries of a directory that failed */
+#define ELDER_MS 1000     /* between two looks whether an older release is still in use */
 #define COMPLAIN_MS 60000 /* between two lines about one cause */
 
 /* ---- the process's engines -------------------------------------------------------- */
@@ -147,19 +148,24 @@ void nxc__note_unshared(nxc__engine *e) {
   uv_mutex_unlock(&e->lock);
 }
 
+static int64_t wall_of(void *engine) {
+  return nxc__wall_ms(engine);
+}
+
 /* Opens the directory's store, or what stands in for it, and puts it to use. */
-static int open_store(nxc__engine *e, const nxc__store *died, nxc__trouble *trouble) {
-  nxc__place place = {e->dir, e->options.disk_bytes, e->options.tag_rows};
+static int open_store(nxc__engine *e, const nxc__store *before, nxc__trouble *trouble) {
+  nxc__place place = {e->dir, e->options.disk_bytes, e->options.tag_rows, {wall_of, e}};
   nxc__store *s = NULL;
-  int64_t now = nxc__wall_ms(e);
   int rc = NXC_MEMORY_ONLY;
 
-  if (e->dir) rc = nxc__store_open(&place, now, died, &s, trouble);
+  if (e->dir) rc = nxc__store_open(&place, before, &s, trouble);
   if (rc == NXC_MEMORY_ONLY) {
     if (e->dir) atomic_store(&e->retry_at_ms, nxc__steady_ms() + RETRY_MS);
     if (e->store && !e->store->disk) return NXC_OK; /* what stands in goes on */
-    rc = nxc__store_anonymous(e->options.tag_rows, now, died ? now : 0, &s);
+    int64_t now = nxc__wall_ms(e);
+    rc = nxc__store_anonymous(e->options.tag_rows, now, before ? now : 0, &s);
   }
+  if (rc == NXC_OK && s->index->elder) atomic_store(&e->elder_at_ms, nxc__steady_ms() + ELDER_MS);
   if (rc == NXC_OK) swap_store(e, s);
   return rc;
 }
@@ -171,6 +177,12 @@ static int is_the_directorys(const nxc__engine *e, const nxc__store *s) {
   return is < 0 ? nxc__store_is_current(s, e->dir) : is;
 }
 
+/* The moment to take the elder's marks over. A process that opened the elder keeps it for
+ * a second, so that the elder's own may come back to it who found it just replaced. */
+static bool is_last_with_elder(nxc__engine *e, const nxc__store *s) {
+  return s->index->elder && is_due(&e->elder_at_ms, ELDER_MS) && nxc__index_leave(s->index->elder);
+}
+
 bool nxc__refresh(nxc__engine *e) {
   if (!e->dir) return true;
   uv_mutex_lock(&e->reopen_lock);
@@ -179,9 +191,10 @@ bool nxc__refresh(nxc__engine *e) {
   bool fine = true, retried = false;
   if (s->disk) {
     int is = is_the_directorys(e, s);
-    if (is == 0) nxc__store_kill(s);
     /* What cannot be looked at is opened anew, or done without. */
-    if (is != 1) fine = open_store(e, is ? NULL : s, &trouble) == NXC_OK;
+    if (is != 1 || is_last_with_elder(e, s)) {
+      fine = open_store(e, is < 0 ? NULL : s, &trouble) == NXC_OK;
+    }
   } else if (is_due(&e->retry_at_ms, RETRY_MS)) {
     fine = open_store(e, NULL, &trouble) == NXC_OK;
     retried = true;

@@ -48,6 +48,7 @@ struct nxc__engine {
   uv_mutex_t reopen_lock;   /* taken before `lock` */
   atomic_llong check_at_ms; /* on the monotonic clock */
   atomic_llong retry_at_ms;
+  atomic_llong elder_at_ms;
   atomic_llong complain_at_ms[NXC__CAUSES]; /* when the next line may be told */
   atomic_llong recover_at_ms[NXC__CAUSES];
   atomic_llong trouble_at_ms[NXC__CAUSES]; /* when it was last seen; 0: it is over */

@@ -22,7 +22,6 @@
 #include <unistd.h>
 
 #define INDEX_MAGIC "NXCINDEX"
-#define INDEX_VERSION 1
 #define PAGE 4096u
 #define MIB (UINT64_C(1) << 20)
 #define DEFAULT_TAG_ROWS 65536u
@@ -30,6 +29,7 @@
 #define MAX_BUCKETS (1u << 28)
 #define MAX_TAG_BUCKETS (1u << 21)
 #define LOCK_LIVE 0 /* byte that every process locks for reading */
+#define LOCK_REPLACING (NXC__LOCK_COUNTERS + NXC__COUNTER_ROWS)
 
 _Static_assert(sizeof(nxc__header) <= PAGE, "the header is one page");
 
@@ -85,7 +85,7 @@ uint64_t nxc__index_file_bytes(const nxc__geometry *g) {
 /* ---- the header ---------------------------------------------------------------- */
 
 static uint64_t header_check(const nxc__header *h) {
-  return nxc__checksum(h, offsetof(nxc__header, check), INDEX_VERSION);
+  return nxc__checksum(h, offsetof(nxc__header, check), h->version);
 }
 
 static uint64_t boot_hash(void) {
@@ -105,17 +105,33 @@ static uint64_t epoch_start(int64_t now_ms, uint64_t above) {
   return start > above ? start : above + NXC__BOOT_JUMP;
 }
 
+/* Entries will be born in the elder's count of marks: when the index goes on alone, it
+ * goes on from there. */
+static void adopt_marks(nxc__header *h, const nxc__index *elder) {
+  const nxc__header *from = elder->header;
+  atomic_init(&h->elder, elder->version);
+  atomic_init(&h->epoch, nxc__epoch_load(elder) & ~NXC__EPOCH_DEAD);
+  atomic_init(&h->floor, atomic_load(&from->floor));
+  atomic_init(&h->floor_wall_ms, atomic_load(&from->floor_wall_ms));
+  atomic_init(&h->origin, atomic_load(&from->origin));
+  atomic_init(&h->origin_wall_ms, atomic_load(&from->origin_wall_ms));
+}
+
 static int header_init(nxc__header *h, const nxc__plan *plan) {
   const nxc__geometry *g = &plan->geometry;
   memset(h, 0, sizeof *h);
   memcpy(h->magic, INDEX_MAGIC, sizeof h->magic);
-  h->version = INDEX_VERSION;
+  h->version = plan->replaces ? plan->replaces->version : NXC__FORMAT;
   h->header_bytes = PAGE;
   h->geometry = *g;
   h->file_bytes = layout_of(g).end;
+  h->elder_bytes = plan->elder_bytes;
+  h->whole_bytes = plan->whole_bytes;
   if (nxc__random(h->instance, NXC__ID_SIZE) || nxc__random(h->key, NXC__ID_SIZE)) return -1;
-  /* The rows that are kept hold hashes under the old key. */
-  if (plan->replaces) memcpy(h->key, plan->replaces->header->key, NXC__ID_SIZE);
+  /* The rows that are kept hold hashes under the old key, and the same key tells that
+   * two indexes belong together. */
+  const nxc__index *kin = plan->replaces ? plan->replaces : plan->elder;
+  if (kin) memcpy(h->key, kin->header->key, NXC__ID_SIZE);
   h->check = header_check(h);
   uint64_t epoch = epoch_start(plan->now_ms, plan->epoch_above);
   atomic_init(&h->boot, boot_hash());
@@ -130,12 +146,18 @@ static int header_init(nxc__header *h, const nxc__plan *plan) {
   uint64_t before = g->segments ? g->segments - 1 : 0;
   atomic_init(&h->cursor, before << 32 | g->segment_bytes / NXC__UNIT);
   atomic_init(&h->ceiling, (uint64_t)g->segments * (NXC__CEILING_ROUNDS + 1));
+  if (plan->elder) adopt_marks(h, plan->elder);
   return 0;
 }
 
-static bool header_is_sane(const nxc__header *h, uint64_t file_bytes) {
-  return memcmp(h->magic, INDEX_MAGIC, sizeof h->magic) == 0 && h->version == INDEX_VERSION &&
-         h->header_bytes == PAGE && h->check == header_check(h) && geometry_is_sane(&h->geometry) &&
+/* What holds for every version. */
+static bool header_is_intact(const nxc__header *h, uint32_t version) {
+  return memcmp(h->magic, INDEX_MAGIC, sizeof h->magic) == 0 && h->version == version &&
+         h->header_bytes == PAGE && h->check == header_check(h);
+}
+
+static bool header_is_sane(const nxc__header *h, uint32_t version, uint64_t file_bytes) {
+  return header_is_intact(h, version) && geometry_is_sane(&h->geometry) &&
          h->file_bytes == file_bytes && layout_of(&h->geometry).end == file_bytes;
 }
 
@@ -179,8 +201,9 @@ static nxc__index *index_new(void *map, const nxc__header *h, int fd) {
   x->access = (void *)(base + l.access);
   x->counters = (void *)(base + l.counters);
   x->geometry = h->geometry;
+  x->version = h->version;
   memcpy(x->instance, h->instance, NXC__ID_SIZE);
-  x->seed = nxc__checksum(h->instance, NXC__ID_SIZE, INDEX_VERSION);
+  x->seed = nxc__checksum(h->instance, NXC__ID_SIZE, h->version);
   nxc__secret_init(&x->secret, h->key);
   x->fd = fd;
   return x;
@@ -205,14 +228,25 @@ static nxc__word *past_of(const nxc__index *x) {
   return x->counters + (size_t)NXC__COUNTER_ROWS * NXC__COUNTERS;
 }
 
-/* Waits a little for a process that is just replacing the index (the caller
- * finds it dead then), but never for one that was stopped while doing so. */
-static void lock_live(int fd) {
+/* Waits a little for another process, but never for one that was stopped. */
+static void lock_patiently(int fd, short type, off_t byte) {
   const struct timespec pause = {0, 1000000};
-  for (int tries = 0; tries < 200 && lock_byte(fd, F_RDLCK, LOCK_LIVE) && errno == EAGAIN;
-       tries++) {
+  for (int tries = 0; tries < 200 && lock_byte(fd, type, byte) && errno == EAGAIN; tries++) {
     nanosleep(&pause, NULL);
   }
+}
+
+/* Says that the index is open here. Where another process is just replacing it, the
+ * caller finds it dead afterwards, and what took its place under its name. */
+static void lock_live(const nxc__index *x) {
+  lock_patiently(x->fd, F_RDLCK, LOCK_LIVE);
+  if (!(atomic_load(&x->header->epoch) & NXC__EPOCH_DEAD)) return;
+  lock_patiently(x->fd, F_RDLCK, LOCK_REPLACING);
+  (void)lock_byte(x->fd, F_UNLCK, LOCK_REPLACING);
+}
+
+void nxc__index_lock_replacing(nxc__index *x) {
+  lock_patiently(x->fd, F_WRLCK, LOCK_REPLACING);
 }
 
 bool nxc__index_claim(nxc__index *x) {
@@ -221,6 +255,12 @@ bool nxc__index_claim(nxc__index *x) {
 
 void nxc__index_unclaim(nxc__index *x) {
   (void)lock_byte(x->fd, F_RDLCK, LOCK_LIVE);
+}
+
+bool nxc__index_leave(nxc__index *x) {
+  struct flock lock = {.l_type = F_WRLCK, .l_start = LOCK_LIVE, .l_len = 1};
+  (void)lock_byte(x->fd, F_UNLCK, LOCK_LIVE);
+  return fcntl(x->fd, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_UNLCK;
 }
 
 /* Takes a counter row whose owner is gone and folds it into the past. With all
@@ -244,12 +284,14 @@ static void counters_claim(nxc__index *x) {
   }
 }
 
-static int index_map(int fd, const struct stat *st, nxc__index **out) {
+static int index_map(int fd, uint32_t version, const struct stat *st, nxc__index **out) {
   nxc__header h;
   ssize_t n = pread(fd, &h, sizeof h, 0);
 
   if (n < 0) return NXC_E_IO;
-  if (n != (ssize_t)sizeof h || !header_is_sane(&h, (uint64_t)st->st_size)) return NXC_E_FORMAT;
+  if (n != (ssize_t)sizeof h || !header_is_sane(&h, version, (uint64_t)st->st_size)) {
+    return NXC_E_FORMAT;
+  }
   /* A copy may have holes where ours was preallocated: a touch must not fault. */
   if (fallocate(fd, 0, 0, st->st_size) && errno != EOPNOTSUPP && errno != EINTR) return NXC_E_IO;
   void *map = mmap(NULL, (size_t)st->st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -259,16 +301,43 @@ static int index_map(int fd, const struct stat *st, nxc__index **out) {
     munmap(map, (size_t)st->st_size);
     return NXC_E_NOMEM;
   }
-  x->dev = st->st_dev;
-  x->ino = st->st_ino;
-  lock_live(fd);
+  lock_live(x);
   counters_claim(x);
   catch_up_after_boot(x);
   *out = x;
   return NXC_OK;
 }
 
-int nxc__index_open(int dir, nxc__index **out) {
+/* A newer release may have moved all that comes after the header. */
+static int header_map(int fd, uint32_t version, const struct stat *st, nxc__index **out) {
+  nxc__header h;
+  ssize_t n = pread(fd, &h, sizeof h, 0);
+
+  if (n < 0) return NXC_E_IO;
+  if (n != (ssize_t)sizeof h || !header_is_intact(&h, version) || st->st_size < (off_t)PAGE) {
+    return NXC_E_FORMAT;
+  }
+  void *map = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (map == MAP_FAILED) return NXC_E_IO;
+  nxc__index *x = calloc(1, sizeof *x);
+  if (!x) {
+    munmap(map, PAGE);
+    return NXC_E_NOMEM;
+  }
+  *x = (nxc__index){.header = map,
+                    .geometry = h.geometry,
+                    .version = version,
+                    .map = map,
+                    .map_bytes = PAGE,
+                    .fd = fd};
+  memcpy(x->instance, h.instance, NXC__ID_SIZE);
+  *out = x;
+  return NXC_OK;
+}
+
+static int open_file(int dir, uint32_t version,
+                     int (*map)(int, uint32_t, const struct stat *, nxc__index **),
+                     nxc__index **out) {
   struct stat st;
   int fd = openat(dir, "index", O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
@@ -280,18 +349,34 @@ int nxc__index_open(int dir, nxc__index **out) {
   int rc = NXC_E_IO;
   if (fstat(fd, &st) == 0) {
     bool ours = S_ISREG(st.st_mode) && st.st_uid == geteuid();
-    rc = ours ? index_map(fd, &st, out) : NXC_E_FORMAT;
+    rc = ours ? map(fd, version, &st, out) : NXC_E_FORMAT;
   }
   if (rc != NXC_OK) {
     int saved = errno;
     close(fd);
     errno = saved;
+    return rc;
   }
-  return rc;
+  (*out)->dev = st.st_dev;
+  (*out)->ino = st.st_ino;
+  return NXC_OK;
+}
+
+int nxc__index_open_version(int dir, uint32_t version, nxc__index **out) {
+  return open_file(dir, version, index_map, out);
+}
+
+int nxc__index_peek(int dir, uint32_t version, nxc__index **out) {
+  return open_file(dir, version, header_map, out);
+}
+
+int nxc__index_open(int dir, nxc__index **out) {
+  return nxc__index_open_version(dir, NXC__FORMAT, out);
 }
 
 void nxc__index_close(nxc__index *x) {
   if (!x) return;
+  nxc__index_close(x->elder);
   munmap(x->map, x->map_bytes);
   if (x->fd >= 0) close(x->fd); /* gives the locks back */
   free(x);
@@ -302,6 +387,12 @@ void nxc__index_close(nxc__index *x) {
 void nxc__index_data_name(const unsigned char instance[NXC__ID_SIZE], char name[static 48]) {
   char *at = name + sprintf(name, "data-");
   for (int i = 0; i < NXC__ID_SIZE; i++) at += sprintf(at, "%02x", instance[i]);
+}
+
+static void unlink_data(int dir, const unsigned char instance[NXC__ID_SIZE]) {
+  char name[48];
+  nxc__index_data_name(instance, name);
+  unlinkat(dir, name, 0);
 }
 
 static int create_file(int dir, const char *name) {
@@ -315,33 +406,43 @@ static int write_all(int fd, const void *bytes, size_t size, off_t at) {
   return -1;
 }
 
-static int fill_index(int fd, const nxc__header *h, const nxc__index *replaces) {
+/* Copies what is to be kept. Dead before it is read, so that no mark can be made in
+ * between; a row that was freed meanwhile has raised the floor by then. */
+static int copy_marks(int fd, nxc__header *h, const nxc__index *from) {
+  uint64_t past[NXC__COUNTERS] = {0};
+  off_t at = (off_t)(layout_of(&h->geometry).end - sizeof past);
+
+  atomic_fetch_or(&from->header->epoch, NXC__EPOCH_DEAD);
+  for (unsigned i = 0; i < NXC__GAUGES; i++) past[i] = nxc__counter_sum(from, i);
+  size_t rows = (size_t)h->geometry.tag_buckets * sizeof(nxc__tag_bucket);
+  if (write_all(fd, from->tag_buckets, rows, PAGE)) return -1;
+  nxc__word_raise(&h->floor_wall_ms, atomic_load(&from->header->floor_wall_ms));
+  nxc__word_raise(&h->origin_wall_ms, atomic_load(&from->header->origin_wall_ms));
+  return write_all(fd, past, sizeof past, at);
+}
+
+static int fill_index(int fd, nxc__header *h, const nxc__index *replaces) {
   int rc = posix_fallocate(fd, 0, (off_t)h->file_bytes);
   if (rc) {
     errno = rc;
     return -1;
   }
-  if (write_all(fd, h, sizeof *h, 0)) return -1;
-  size_t rows = (size_t)h->geometry.tag_buckets * sizeof(nxc__tag_bucket);
-  if (replaces) {
-    /* Dead before its rows are read, so that no mark can be made in between. */
-    atomic_fetch_or(&replaces->header->epoch, NXC__EPOCH_DEAD);
-    uint64_t past[NXC__COUNTERS] = {0};
-    off_t at = (off_t)(layout_of(&h->geometry).end - sizeof past);
-    for (unsigned i = 0; i < NXC__GAUGES; i++) past[i] = nxc__counter_sum(replaces, i);
-    if (write_all(fd, replaces->tag_buckets, rows, PAGE)) return -1;
-    if (write_all(fd, past, sizeof past, at)) return -1;
-  }
-  return fdatasync(fd);
+  if (replaces && copy_marks(fd, h, replaces)) return -1;
+  return write_all(fd, h, sizeof *h, 0) ? -1 : fdatasync(fd);
 }
 
-static int create_files(int dir, const char *temporary, const char *data, const nxc__header *h,
-                        const nxc__index *replaces) {
+static int create_files(int dir, const char *temporary, const char *data, nxc__header *h,
+                        const nxc__index *replaces, int *held) {
   int fd = create_file(dir, temporary);
   if (fd < 0) return -1;
   int rc = fill_index(fd, h, replaces);
   int saved = errno;
-  close(fd);
+  if (held && rc == 0) {
+    (void)lock_byte(fd, F_RDLCK, LOCK_LIVE);
+    *held = fd;
+  } else {
+    close(fd);
+  }
   if (rc == 0) {
     fd = create_file(dir, data);
     saved = errno;
@@ -359,6 +460,8 @@ static int publish(int dir, const char *temporary, const nxc__index *replaces) {
     /* We may have been stopped for long: what stands there now need not be it. */
     if (fstatat(dir, "index", &st, AT_SYMLINK_NOFOLLOW)) return errno;
     if (st.st_ino != replaces->ino) return EEXIST;
+    /* It is dead already; so the data of both never stand there together. */
+    unlink_data(dir, replaces->instance);
     if (renameat(dir, temporary, dir, "index")) return errno;
   } else if (linkat(dir, temporary, dir, "index", 0)) {
     return errno;
@@ -368,21 +471,47 @@ static int publish(int dir, const char *temporary, const nxc__index *replaces) {
   return fsync(dir) && errno != EINVAL ? errno : 0;
 }
 
-int nxc__index_create(int dir, const nxc__plan *plan) {
+static int create_held(int dir, const nxc__plan *plan, int *held) {
   nxc__header h;
   char data[48], temporary[48];
 
+  if (held) *held = -1;
   if (header_init(&h, plan)) return NXC_E_IO;
   nxc__index_data_name(h.instance, data);
   snprintf(temporary, sizeof temporary, "tmp-%s", data + sizeof "data-" - 1);
-  int error = create_files(dir, temporary, data, &h, plan->replaces) ? errno : 0;
+  int error = create_files(dir, temporary, data, &h, plan->replaces, held) ? errno : 0;
   if (!error) error = publish(dir, temporary, plan->replaces);
   if (!error) return NXC_OK;
+  if (held && *held >= 0) close(*held);
+  if (held) *held = -1;
   unlinkat(dir, temporary, 0);
   unlinkat(dir, data, 0);
   errno = error;
   /* ENOENT: somebody swept our temporary file away. Both mean "look again". */
   return error == EEXIST || error == ENOENT ? NXC_MISS : NXC_E_IO;
+}
+
+int nxc__index_create(int dir, const nxc__plan *plan) {
+  return create_held(dir, plan, NULL);
+}
+
+int nxc__index_replace(int dir, const nxc__index *x, uint64_t bound_bytes, uint64_t whole_bytes,
+                       int64_t now_ms, int *held) {
+  nxc__plan plan = {
+      .geometry = nxc__index_geometry(bound_bytes, 0),
+      .now_ms = now_ms,
+      .epoch_above = atomic_load(&x->header->epoch) & ~NXC__EPOCH_DEAD,
+      .replaces = x,
+      .whole_bytes = whole_bytes,
+  };
+  plan.geometry.tag_buckets = x->geometry.tag_buckets;
+  return create_held(dir, &plan, held);
+}
+
+bool nxc__index_is_named(int dir, const nxc__index *x) {
+  struct stat st;
+  return fstatat(dir, "index", &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_ino == x->ino &&
+         st.st_dev == x->dev;
 }
 
 void nxc__index_sweep(int dir, const nxc__index *index) {
@@ -409,18 +538,13 @@ void nxc__index_sweep(int dir, const nxc__index *index) {
 }
 
 void nxc__index_unlink(int dir, const nxc__index *index) {
-  struct stat st;
-  char data[48];
-
-  nxc__index_data_name(index->instance, data);
-  if (fstatat(dir, "index", &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_ino == index->ino) {
-    unlinkat(dir, "index", 0);
-  }
-  unlinkat(dir, data, 0);
+  if (nxc__index_is_named(dir, index)) unlinkat(dir, "index", 0);
+  unlink_data(dir, index->instance);
 }
 
 int nxc__index_flush(nxc__index *x) {
   if (x->fd < 0) return 0;
+  if (x->elder && nxc__index_flush(x->elder)) return -1;
   return msync(x->map, x->durable_bytes, MS_SYNC);
 }
 

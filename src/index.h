@@ -18,6 +18,12 @@
 typedef _Atomic uint64_t nxc__word;
 _Static_assert(sizeof(nxc__word) == 8 && ATOMIC_LLONG_LOCK_FREE == 2, "words are lock-free");
 
+/* The format version of this release's cache directories. tests/versions builds the
+ * library a second time as the release after it. */
+#ifndef NXC__FORMAT
+#define NXC__FORMAT 1
+#endif
+
 #define NXC__UNIT 64           /* bytes; records start at a multiple of it */
 #define NXC__WAYS 8            /* slots, or tag rows, of a bucket */
 #define NXC__CEILING_ROUNDS 64 /* of the ring, flushed ahead of their use */
@@ -27,6 +33,16 @@ _Static_assert(sizeof(nxc__word) == 8 && ATOMIC_LLONG_LOCK_FREE == 2, "words are
 #define NXC__EPOCH_DEAD (UINT64_C(1) << 63)
 #define NXC__ROW_DYING (UINT64_C(1) << 63)
 #define NXC__BOOT_JUMP (UINT64_C(1) << 20)
+
+/* The wall clock of the host. */
+typedef struct nxc__clock {
+  int64_t (*now_ms)(void *arg);
+  void *arg;
+} nxc__clock;
+
+static inline int64_t nxc__clock_now(const nxc__clock *clock) {
+  return clock->now_ms(clock->arg);
+}
 
 /* ---- counters -------------------------------------------------------------- */
 
@@ -84,6 +100,8 @@ typedef struct nxc__header {
   unsigned char instance[NXC__ID_SIZE]; /* names the data file, seeds checksums */
   unsigned char key[NXC__ID_SIZE];      /* of the keyed hashes */
   uint64_t file_bytes;
+  uint64_t elder_bytes;          /* what the elder may have */
+  uint64_t whole_bytes;          /* of which the bound is a share; 0: it is no share */
   uint64_t check;                /* checksum of everything above */
   _Alignas(64) nxc__word boot;   /* hash of the boot id that the words belong to */
   nxc__word ceiling;             /* no segment sequence from here on was used */
@@ -93,9 +111,12 @@ typedef struct nxc__header {
   nxc__word floor_wall_ms;
   nxc__word origin; /* nothing from before is believed, tagged or not */
   nxc__word origin_wall_ms;
+  nxc__word elder; /* the older version that keeps the marks; 0: they are here */
 } nxc__header;
 
 typedef struct nxc__index {
+  struct nxc__index *elder; /* of an older format (sibling.h): its epoch and rows are
+                               obeyed in the place of ours; NULL */
   nxc__header *header;
   nxc__tag_bucket *tag_buckets;
   nxc__word *segments;    /* {allocated 1 | sequence 63}, by sequence mod n */
@@ -103,6 +124,7 @@ typedef struct nxc__index {
   atomic_uchar *access;   /* one per slot: used 1 | size class 7 */
   nxc__word *counters;    /* NXC__COUNTER_ROWS + 1 rows, the last: the past */
   nxc__geometry geometry; /* checked copies of what the file says */
+  uint32_t version;
   unsigned char instance[NXC__ID_SIZE];
   uint64_t seed; /* of checksums */
   nxc__secret secret;
@@ -128,6 +150,11 @@ int nxc__index_anonymous(uint32_t tag_rows, int64_t now_ms, nxc__index **out);
  * NXC_E_FORMAT when it is not ours or not intact; NXC_E_IO (errno). */
 int nxc__index_open(int dir, nxc__index **out);
 
+/* The same for another format version that we know, and for its header alone: that is
+ * what we know of any. The second takes no lock. */
+int nxc__index_open_version(int dir, uint32_t version, nxc__index **out);
+int nxc__index_peek(int dir, uint32_t version, nxc__index **out);
+
 typedef struct nxc__plan { /* for a new index */
   nxc__geometry geometry;
   int64_t now_ms;
@@ -136,16 +163,35 @@ typedef struct nxc__plan { /* for a new index */
                                 carries a tag; 0: nothing died */
   int64_t origin_wall_ms;     /* the same for all content */
   const nxc__index *replaces; /* takes its place, and keeps its marks; NULL */
+  const nxc__index *elder;    /* keeps the marks; NULL */
+  uint64_t elder_bytes;       /* as in the header */
+  uint64_t whole_bytes;
 } nxc__plan;
 
 /* Builds an index in a temporary file with an empty data file beside it, and
  * publishes it. NXC_OK; NXC_MISS when another process was first; NXC_E_IO. */
 int nxc__index_create(int dir, const nxc__plan *plan);
 
+/* Replaces an index by an empty one of another bound, of the same format, that keeps its
+ * marks. `held`, if not NULL, becomes a descriptor of the new one that counts as a process
+ * which has it open; -1 on an error. */
+int nxc__index_replace(int dir, const nxc__index *index, uint64_t bound_bytes, uint64_t whole_bytes,
+                       int64_t now_ms, int *held);
+
+/* Keeps those who find the index dead waiting, a little, for what takes its place, and
+ * others from replacing it, until it is closed. */
+void nxc__index_lock_replacing(nxc__index *index);
+
 /* Whether no other process has the index open; until it is closed, or given back
  * by the second call, none will. */
 bool nxc__index_claim(nxc__index *index);
 void nxc__index_unclaim(nxc__index *index);
+
+/* Ceases to count as a process that has the index open; whether none does now. */
+bool nxc__index_leave(nxc__index *index);
+
+/* Whether the index is what stands under its name in the directory. */
+bool nxc__index_is_named(int dir, const nxc__index *index);
 
 /* Removes data files and temporary files that do not belong to the index. */
 void nxc__index_sweep(int dir, const nxc__index *index);
@@ -164,7 +210,9 @@ int nxc__index_flush(nxc__index *index);
 /* ---- its words --------------------------------------------------------------- */
 
 static inline uint64_t nxc__epoch_load(const nxc__index *x) {
-  return atomic_load(&x->header->epoch);
+  uint64_t epoch = atomic_load(&x->header->epoch);
+  if (!x->elder) return epoch;
+  return atomic_load(&x->elder->header->epoch) | (epoch & NXC__EPOCH_DEAD);
 }
 
 /* Milliseconds that no step of the wall clock moves, to a few. */

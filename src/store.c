@@ -1,6 +1,6 @@
 /* store.c - finds, makes, recognises and replaces what stands in a directory.
  *
- *   <dir>/CACHEDIR.TAG  <dir>/v1/index  <dir>/v1/data-<instance>
+ *   <dir>/CACHEDIR.TAG  <dir>/v1/index  <dir>/v1/data-<instance>   (v1: our format)
  *
  * The subdirectory is ours alone (0700, our uid) and is opened without following
  * links; what its parent allows is the host's business. A store that is damaged,
@@ -18,7 +18,11 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define VERSION_DIR "v1"
+#include "sibling.h"
+
+#define TEXT_OF(number) #number
+#define NAME_OF(number) "v" TEXT_OF(number)
+#define VERSION_DIR NAME_OF(NXC__FORMAT)
 #define TRIES 16
 #define DEFAULT_DISK_BYTES (UINT64_C(1) << 30)
 
@@ -48,7 +52,13 @@ static int make_dirs(const char *dir) {
     if (path[i] != '/' && path[i] != '\0') continue;
     char kept = path[i];
     path[i] = '\0';
-    if (mkdir(path, 0777) && errno != EEXIST && (kept == '\0' || access(path, X_OK))) return -1;
+    if (mkdir(path, 0777) && errno != EEXIST) {
+      int error = errno;
+      if (kept == '\0' || access(path, X_OK)) {
+        errno = error;
+        return -1;
+      }
+    }
     path[i] = kept;
   }
   return 0;
@@ -85,17 +95,20 @@ static void write_cachedir_tag(int parent) {
   close(fd);
 }
 
+static int fail_by_owner(nxc__trouble *t, const char *dir, uid_t owner) {
+  char text[160];
+  snprintf(text, sizeof text,
+           "its subdirectory " VERSION_DIR " belongs to uid %u and this process runs as uid %u",
+           (unsigned)owner, (unsigned)geteuid());
+  return fail(t, dir, EPERM, text);
+}
+
 static int check_version_dir(int fd, const char *dir, nxc__trouble *t) {
   struct stat st;
   char text[160];
 
   if (fstat(fd, &st)) return fail(t, dir, errno, NULL);
-  if (st.st_uid != geteuid()) {
-    snprintf(text, sizeof text,
-             "its subdirectory " VERSION_DIR " belongs to uid %u and this process runs as uid %u",
-             (unsigned)st.st_uid, (unsigned)geteuid());
-    return fail(t, dir, EPERM, text);
-  }
+  if (st.st_uid != geteuid()) return fail_by_owner(t, dir, st.st_uid);
   if ((st.st_mode & 077) && fchmod(fd, 0700)) return fail(t, dir, errno, NULL);
   const char *foreign = foreign_file_system(fd);
   if (!foreign) return 0;
@@ -103,11 +116,15 @@ static int check_version_dir(int fd, const char *dir, nxc__trouble *t) {
   return fail(t, dir, ENOTSUP, text);
 }
 
-/* The descriptor of our subdirectory, or -1 with the trouble. */
-static int open_version_dir(const char *dir, nxc__trouble *t) {
+static int open_parent(const char *dir, nxc__trouble *t) {
   if (make_dirs(dir)) return fail(t, dir, errno, NULL);
   int parent = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (parent < 0) return fail(t, dir, errno, NULL);
+  return parent < 0 ? fail(t, dir, errno, NULL) : parent;
+}
+
+/* The descriptor of our subdirectory, or -1 with the trouble. */
+static int open_version_dir(int parent, const char *dir, nxc__trouble *t) {
+  struct stat st;
   int error = 0, fd = -1;
   if (mkdirat(parent, VERSION_DIR, 0700) == 0) {
     write_cachedir_tag(parent);
@@ -119,7 +136,10 @@ static int open_version_dir(const char *dir, nxc__trouble *t) {
     fd = openat(parent, VERSION_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     error = errno;
   }
-  close(parent);
+  if (fd < 0 && error == EACCES && fstatat(parent, VERSION_DIR, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+      st.st_uid != geteuid()) {
+    return fail_by_owner(t, dir, st.st_uid);
+  }
   if (fd < 0) return fail(t, dir, error, NULL);
   if (check_version_dir(fd, dir, t) == 0) return fd;
   close(fd);
@@ -130,42 +150,60 @@ static int open_version_dir(const char *dir, nxc__trouble *t) {
 
 typedef struct opening {
   const nxc__place *place;
-  int64_t now_ms;
+  int parent;
   int dir;
   bool died;    /* something stood here and is gone */
   bool created; /* by us */
   uint64_t epoch_above;
+  unsigned char dead_key[NXC__ID_SIZE]; /* of the first that died */
 } opening;
-
-static nxc__geometry wanted_geometry(const nxc__place *place) {
-  uint64_t bytes = place->disk_bytes == NXC_ADOPT ? DEFAULT_DISK_BYTES : place->disk_bytes;
-  return nxc__index_geometry(bytes, place->tag_rows);
-}
-
-static int create(opening *o, const nxc__index *replaces) {
-  nxc__plan plan = {
-      .geometry = wanted_geometry(o->place),
-      .now_ms = o->now_ms,
-      .epoch_above = o->epoch_above,
-      .floor_wall_ms = o->died ? o->now_ms : 0,
-      .origin_wall_ms = o->died ? o->now_ms : 0,
-      .replaces = replaces,
-  };
-  if (replaces) {
-    plan.geometry.tag_buckets = replaces->geometry.tag_buckets;
-    plan.epoch_above = nxc__epoch_load(replaces) & ~NXC__EPOCH_DEAD;
-    plan.floor_wall_ms = (int64_t)atomic_load(&replaces->header->floor_wall_ms);
-    plan.origin_wall_ms = (int64_t)atomic_load(&replaces->header->origin_wall_ms);
-  }
-  int rc = nxc__index_create(o->dir, &plan);
-  o->created = o->created || rc == NXC_OK;
-  return rc;
-}
 
 static void note_death(opening *o, const nxc__index *index) {
   uint64_t epoch = nxc__epoch_load(index) & ~NXC__EPOCH_DEAD;
   if (epoch > o->epoch_above) o->epoch_above = epoch;
+  if (!o->died) memcpy(o->dead_key, index->header->key, NXC__ID_SIZE);
   o->died = true;
+}
+
+/* Always asked for anew: marks may have been made since the opening began. */
+static int64_t now(const opening *o) {
+  return nxc__clock_now(&o->place->clock);
+}
+
+static int create_from(opening *o, nxc__plan *plan) {
+  int rc = nxc__index_create(o->dir, plan);
+  o->created = o->created || rc == NXC_OK;
+  return rc;
+}
+
+static int create(opening *o) {
+  const nxc__place *place = o->place;
+  nxc__sibling elder;
+  int rc = nxc__elder_open(o->parent, &elder);
+  uint64_t bytes = place->disk_bytes;
+
+  if (rc != NXC_OK && rc != NXC_MISS) return rc;
+  if (bytes == NXC_ADOPT) bytes = rc == NXC_OK ? 0 : DEFAULT_DISK_BYTES;
+  nxc__plan plan = {
+      .geometry = nxc__index_geometry(bytes, place->tag_rows),
+      .now_ms = now(o),
+      .epoch_above = o->epoch_above,
+  };
+  if (o->died) plan.floor_wall_ms = plan.origin_wall_ms = plan.now_ms;
+  if (rc == NXC_MISS) {
+    rc = nxc__younger_divide(o->parent, &plan);
+    return rc == NXC_OK ? create_from(o, &plan) : rc;
+  }
+  if (nxc__epoch_load(elder.index) & NXC__EPOCH_DEAD) {
+    note_death(o, elder.index);
+    nxc__index_unlink(elder.dir, elder.index);
+    rc = NXC_MISS;
+  } else {
+    nxc__elder_divide(&elder, &plan);
+    rc = create_from(o, &plan);
+  }
+  nxc__sibling_close(&elder);
+  return rc;
 }
 
 /* Another bound than the index was made for: taken over when nobody else has it
@@ -175,7 +213,9 @@ static int match_bound(opening *o, nxc__index *x, nxc__trouble *t) {
 
   if (wanted == NXC_ADOPT || wanted == x->geometry.bound_bytes) return NXC_OK;
   if (nxc__index_claim(x)) {
-    if (create(o, x) == NXC_OK || (nxc__epoch_load(x) & NXC__EPOCH_DEAD)) return NXC_MISS;
+    int rc = nxc__index_replace(o->dir, x, wanted, 0, now(o), NULL);
+    if (rc == NXC_OK) o->created = true;
+    if (rc == NXC_OK || (nxc__epoch_load(x) & NXC__EPOCH_DEAD)) return NXC_MISS;
     nxc__index_unclaim(x);
   }
   snprintf(t->text, sizeof t->text,
@@ -185,6 +225,27 @@ static int match_bound(opening *o, nxc__index *x, nxc__trouble *t) {
   return NXC_OK;
 }
 
+static void tell_of_sharing(const opening *o, const nxc__index *x, nxc__trouble *t) {
+  uint64_t wanted = o->place->disk_bytes, bound = x->geometry.bound_bytes;
+
+  if (wanted == NXC_ADOPT || wanted == bound) return;
+  snprintf(
+      t->text, sizeof t->text,
+      "the cache directory %.300s is shared with another release of nextcache; as long as both "
+      "are in use this one has %llu bytes of it; asked for: %llu",
+      o->place->dir, (unsigned long long)bound, (unsigned long long)wanted);
+}
+
+/* Whether the intact index that stands there is to be used: as try_open(), and
+ * NXC_E_FORMAT when it is not. */
+static int agree(opening *o, nxc__index *x, nxc__trouble *t) {
+  bool shared;
+  int rc = nxc__siblings_meet(o->parent, x, &o->place->clock, &shared);
+  if (rc == NXC_OK && !shared) return match_bound(o, x, t);
+  if (rc == NXC_OK) tell_of_sharing(o, x, t);
+  return rc;
+}
+
 /* One look at what stands there: NXC_OK with the store's index and ring; NXC_MISS:
  * it was made, or removed, look again; NXC_E_IO. */
 static int try_open(opening *o, nxc__store *s, nxc__trouble *t) {
@@ -192,7 +253,7 @@ static int try_open(opening *o, nxc__store *s, nxc__trouble *t) {
   int rc = nxc__index_open(o->dir, &x);
 
   if (rc == NXC_MISS) {
-    rc = create(o, NULL);
+    rc = create(o);
     return rc == NXC_OK ? NXC_MISS : rc;
   }
   if (rc == NXC_E_FORMAT) {
@@ -205,7 +266,7 @@ static int try_open(opening *o, nxc__store *s, nxc__trouble *t) {
   if (!(nxc__epoch_load(x) & NXC__EPOCH_DEAD)) {
     rc = nxc__ring_open(o->dir, x, &s->ring);
     if (rc == NXC_OK) {
-      rc = match_bound(o, x, t);
+      rc = agree(o, x, t);
       if (rc == NXC_OK) {
         s->index = x;
         return NXC_OK;
@@ -213,22 +274,26 @@ static int try_open(opening *o, nxc__store *s, nxc__trouble *t) {
       nxc__ring_close(&s->ring);
     }
   }
-  if (rc == NXC_OK || rc == NXC_E_FORMAT) { /* dead, or without its data */
+  if (rc == NXC_OK || rc == NXC_E_FORMAT) { /* dead, or without its data, or its marks */
     note_death(o, x);
     atomic_fetch_or(&x->header->epoch, NXC__EPOCH_DEAD);
-    nxc__index_unlink(o->dir, x);
-    rc = NXC_MISS;
+    rc = nxc__elder_tell(o->parent, x, &o->place->clock);
+    if (rc == NXC_OK) {
+      nxc__index_unlink(o->dir, x);
+      rc = NXC_MISS;
+    }
   }
   nxc__index_close(x);
   return rc;
 }
 
-/* The index was made, or put back, by somebody else after ours had died: what we know
- * of marks in the dead one is not in it. */
+/* What keeps the marks was made, or put back, by somebody else after ours had died: what
+ * we know of marks in the dead one is not in it. Under the same key it is. */
 static void believe_nothing_older(const opening *o, nxc__index *x) {
   nxc__header *h = x->header;
   bool older = atomic_load(&h->origin) <= o->epoch_above;
 
+  if (memcmp(h->key, o->dead_key, NXC__ID_SIZE) == 0) return;
   if (older) { /* births of the dead one could count here; the epoch goes first */
     uint64_t epoch = nxc__epoch_load(x) & ~NXC__EPOCH_DEAD;
     epoch = (epoch > o->epoch_above ? epoch : o->epoch_above) + NXC__BOOT_JUMP;
@@ -237,40 +302,88 @@ static void believe_nothing_older(const opening *o, nxc__index *x) {
     nxc__word_raise(&h->origin, epoch);
   }
   if (older || !atomic_load(&h->origin_wall_ms)) {
-    nxc__word_raise(&h->floor_wall_ms, (uint64_t)o->now_ms);
-    nxc__word_raise(&h->origin_wall_ms, (uint64_t)o->now_ms);
+    nxc__word_raise(&h->floor_wall_ms, (uint64_t)now(o));
+    nxc__word_raise(&h->origin_wall_ms, (uint64_t)now(o));
     atomic_fetch_add(&h->epoch, 1);
     (void)nxc__index_flush(x);
   }
 }
 
-/* Opens the subdirectory and looks; the descriptor is left in o->dir. */
-static int look(opening *o, nxc__store *s, nxc__trouble *t) {
+static void close_dirs(opening *o) {
   if (o->dir >= 0) close(o->dir);
-  o->dir = open_version_dir(o->place->dir, t);
+  if (o->parent >= 0) close(o->parent);
+  o->dir = o->parent = -1;
+}
+
+/* Opens the directories and looks; their descriptors are left in `o`. */
+static int look(opening *o, nxc__store *s, nxc__trouble *t) {
+  close_dirs(o);
+  o->parent = open_parent(o->place->dir, t);
+  if (o->parent >= 0) o->dir = open_version_dir(o->parent, o->place->dir, t);
   if (o->dir >= 0) return try_open(o, s, t);
   return errno == ENOENT ? NXC_MISS : NXC_E_IO; /* it may be just being removed */
 }
 
-int nxc__store_open(const nxc__place *place, int64_t now_ms, const nxc__store *died,
-                    nxc__store **out, nxc__trouble *t) {
-  opening o = {.place = place, .now_ms = now_ms, .dir = -1};
+/* What is still to be done to the store that was found. */
+static void finish_open(const opening *o, nxc__store *s, const nxc__store *before,
+                        nxc__trouble *t) {
+  nxc__index *x = s->index, *home = x->elder ? x->elder : x;
+
+  if (o->created) nxc__index_sweep(o->dir, x);
+  if (o->died && (!o->created || x->elder)) believe_nothing_older(o, home);
+  /* The host was told already. */
+  if (before && before->index->geometry.bound_bytes == x->geometry.bound_bytes) t->text[0] = '\0';
+  atomic_init(&s->refs, 1);
+  s->disk = true;
+}
+
+/* Whether the index stands under its name: as nxc__store_is_current(). */
+static int is_in_place(const nxc__index *x, const char *dir) {
+  char path[4096];
+  struct stat st;
+  int n = snprintf(path, sizeof path, "%s/v%u/index", dir, (unsigned)x->version);
+  if (n < 0 || (size_t)n >= sizeof path) return 0;
+  if (lstat(path, &st)) {
+    if (errno == ENOENT || errno == ENOTDIR) return 0;
+    /* Who may not look, after having given up rights, goes on with what is mapped. */
+    return errno == EACCES ? 1 : -1;
+  }
+  return st.st_ino == x->ino && st.st_dev == x->dev;
+}
+
+/* Tells all who map it what was taken from its place, the index or that of the elder. */
+static void kill_displaced(const nxc__store *s, const char *dir) {
+  nxc__index *const both[] = {s->index, s->index->elder};
+  for (int i = 0; i < 2; i++) {
+    if (both[i] && is_in_place(both[i], dir) == 0) {
+      atomic_fetch_or(&both[i]->header->epoch, NXC__EPOCH_DEAD);
+    }
+  }
+}
+
+/* Begins with what is known of the store that stood there until now. */
+static void note_before(opening *o, const nxc__store *s) {
+  kill_displaced(s, o->place->dir);
+  o->epoch_above = nxc__epoch_load(s->index) & ~NXC__EPOCH_DEAD;
+  if (atomic_load(&s->index->header->epoch) & NXC__EPOCH_DEAD) note_death(o, s->index);
+}
+
+int nxc__store_open(const nxc__place *place, const nxc__store *before, nxc__store **out,
+                    nxc__trouble *t) {
+  opening o = {.place = place, .parent = -1, .dir = -1};
   nxc__store *s = calloc(1, sizeof *s);
   int rc = NXC_MISS;
 
   if (!s) return NXC_E_NOMEM;
-  if (died) note_death(&o, died->index);
+  if (before) note_before(&o, before);
   for (int tries = 0; tries < TRIES && rc == NXC_MISS; tries++) {
     *t = (nxc__trouble){.fatal = false};
     rc = look(&o, s, t);
   }
   int saved = errno;
-  if (rc == NXC_OK && o.created) nxc__index_sweep(o.dir, s->index);
-  if (rc == NXC_OK && o.died && !o.created) believe_nothing_older(&o, s->index);
-  if (o.dir >= 0) close(o.dir);
+  if (rc == NXC_OK) finish_open(&o, s, before, t);
+  close_dirs(&o);
   if (rc == NXC_OK) {
-    atomic_init(&s->refs, 1);
-    s->disk = true;
     *out = s;
     return NXC_OK;
   }
@@ -312,16 +425,9 @@ void nxc__store_unref(nxc__store *s) {
 /* ---- replacing ----------------------------------------------------------------- */
 
 int nxc__store_is_current(const nxc__store *s, const char *dir) {
-  char path[4096];
-  struct stat st;
-  int n = snprintf(path, sizeof path, "%s/" VERSION_DIR "/index", dir);
-  if (n < 0 || (size_t)n >= sizeof path) return 0;
-  if (lstat(path, &st)) {
-    if (errno == ENOENT || errno == ENOTDIR) return 0;
-    /* Who may not look, after having given up rights, goes on with what is mapped. */
-    return errno == EACCES ? 1 : -1;
-  }
-  return st.st_ino == s->index->ino && st.st_dev == s->index->dev;
+  const nxc__index *x = s->index;
+  int is = is_in_place(x, dir);
+  return is == 1 && x->elder ? is_in_place(x->elder, dir) : is;
 }
 
 void nxc__store_kill(nxc__store *s) {
@@ -331,8 +437,13 @@ void nxc__store_kill(nxc__store *s) {
 void nxc__store_remove(nxc__store *s, const char *dir) {
   nxc__trouble ignored;
   nxc__store_kill(s);
-  int fd = open_version_dir(dir, &ignored);
-  if (fd < 0) return;
-  nxc__index_unlink(fd, s->index);
-  close(fd);
+  int parent = open_parent(dir, &ignored);
+  if (parent < 0) return;
+  nxc__elder_remove(parent, s->index);
+  int fd = open_version_dir(parent, dir, &ignored);
+  if (fd >= 0) {
+    nxc__index_unlink(fd, s->index);
+    close(fd);
+  }
+  close(parent);
 }

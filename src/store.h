@@ -17,6 +17,7 @@ typedef struct nxc__place {
   const char *dir;     /* as the host named it */
   uint64_t disk_bytes; /* NXC_ADOPT: as it is */
   uint32_t tag_rows;
+  nxc__clock clock;
 } nxc__place;
 
 typedef struct nxc__trouble { /* what is wrong with a directory, for people */
@@ -24,12 +25,12 @@ typedef struct nxc__trouble { /* what is wrong with a directory, for people */
   char text[512];
 } nxc__trouble;
 
-/* Opens the directory's store, making it when there is none. `died` is the store
- * that stood there before and was removed, or NULL: after a death nothing from
- * before is believed. NXC_OK; NXC_MEMORY_ONLY with the trouble; NXC_E_NOMEM.
+/* Opens the directory's store, making it when there is none. `before` is the store
+ * that was in use until now, or NULL: if it is in its place no more, all who map it
+ * are told, and nothing from before is believed unless its marks were kept. NXC_OK; NXC_MEMORY_ONLY with the trouble; NXC_E_NOMEM.
  * With NXC_OK a text in the trouble is a remark. */
-int nxc__store_open(const nxc__place *place, int64_t now_ms, const nxc__store *died,
-                    nxc__store **out, nxc__trouble *trouble);
+int nxc__store_open(const nxc__place *place, const nxc__store *before, nxc__store **out,
+                    nxc__trouble *trouble);
 
 /* A store in memory. Content from up to `origin_wall_ms` is not believed. */
 int nxc__store_anonymous(uint32_t tag_rows, int64_t now_ms, int64_t origin_wall_ms,
@@ -39,7 +40,7 @@ nxc__store *nxc__store_ref(nxc__store *store);
 void nxc__store_unref(nxc__store *store); /* NULL is allowed */
 
 /* Whether the directory still holds this store: 1, or 0, or -1 when the disk fails to
- * tell. One stat(). */
+ * tell. One stat(), two with an elder. */
 int nxc__store_is_current(const nxc__store *store, const char *dir);
 
 static inline bool nxc__store_is_dead(const nxc__store *store) {
@@ -49,7 +50,7 @@ static inline bool nxc__store_is_dead(const nxc__store *store) {
 /* Tells every process that maps the store that it is over. */
 void nxc__store_kill(nxc__store *store);
 
-/* Kills the store and removes its files; the directory stays. */
+/* Kills the store, and its elder, and removes their files; the directory stays. */
 void nxc__store_remove(nxc__store *store, const char *dir);
 
 #endif

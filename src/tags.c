@@ -21,6 +21,11 @@
 
 #define TRIES 64 /* of a loop that other processes can upset */
 
+/* Where the rows are that count. */
+static nxc__index *home_of(nxc__index *x) {
+  return x->elder ? x->elder : x;
+}
+
 static nxc__tag_bucket *bucket_of(const nxc__index *x, uint64_t hash) {
   /* The hash has 63 bits; the place is chosen by its top ones. */
   return &x->tag_buckets[nxc__hash_place(hash << 1, x->geometry.tag_buckets)];
@@ -166,12 +171,14 @@ static void mark_tag(nxc__index *x, nxc_slice tag, uint64_t value, int64_t dead_
 
 void nxc__tags_mark(nxc__index *x, const nxc_slice *tags, size_t tag_count, int64_t dead_after_ms,
                     int64_t now_ms) {
+  x = home_of(x);
   uint64_t value = (nxc__epoch_load(x) & ~NXC__EPOCH_DEAD) + 1;
   for (size_t i = 0; i < tag_count; i++) mark_tag(x, tags[i], value, dead_after_ms, now_ms);
   atomic_fetch_add(&x->header->epoch, 1);
 }
 
 void nxc__tags_raise_floor(nxc__index *x, bool all, int64_t now_ms) {
+  x = home_of(x);
   nxc__header *h = x->header;
   uint64_t value = (nxc__epoch_load(x) & ~NXC__EPOCH_DEAD) + 1;
   uint64_t wall = now_ms > 0 ? (uint64_t)now_ms : 1;
@@ -183,6 +190,38 @@ void nxc__tags_raise_floor(nxc__index *x, bool all, int64_t now_ms) {
     nxc__word_raise(&h->origin, value);
   }
   atomic_fetch_add(&h->epoch, 1);
+}
+
+/* ---- taking over ---------------------------------------------------------------- */
+
+static void take_over_row(nxc__tag_bucket *to, nxc__tag_bucket *from, int way) {
+  uint64_t hash = atomic_load(&from->hash[way]) & ~NXC__ROW_DYING, none = 0;
+  uint64_t deadline = atomic_load(&from->deadline_ms[way]);
+
+  if (!hash) return;
+  nxc__word_raise(&to->dead_wall_ms[way], atomic_load(&from->dead_wall_ms[way]));
+  nxc__word_raise(&to->stale_wall_ms[way], atomic_load(&from->stale_wall_ms[way]));
+  if (deadline) set_deadline(to, way, (int64_t)deadline);
+  nxc__word_raise(&to->dead[way], atomic_load(&from->dead[way]));
+  nxc__word_raise(&to->stale[way], atomic_load(&from->stale[way]));
+  atomic_compare_exchange_strong(&to->hash[way], &none, hash);
+}
+
+void nxc__tags_take_over(nxc__index *x, const nxc__index *from) {
+  nxc__header *h = x->header, *f = from->header;
+
+  for (uint32_t i = 0; i < from->geometry.tag_buckets; i++) {
+    for (int way = 0; way < NXC__WAYS; way++) {
+      take_over_row(&x->tag_buckets[i], &from->tag_buckets[i], way);
+    }
+  }
+  nxc__word_raise(&h->floor_wall_ms, atomic_load(&f->floor_wall_ms));
+  nxc__word_raise(&h->floor, atomic_load(&f->floor));
+  nxc__word_raise(&h->origin_wall_ms, atomic_load(&f->origin_wall_ms));
+  nxc__word_raise(&h->origin, atomic_load(&f->origin));
+  /* Far above what those may still count who have not seen that it is over. */
+  uint64_t epoch = atomic_load(&f->epoch) & ~NXC__EPOCH_DEAD;
+  nxc__word_raise(&h->epoch, epoch + NXC__BOOT_JUMP);
 }
 
 /* ---- asking -------------------------------------------------------------------- */
@@ -206,6 +245,7 @@ static nxc__marks read_row(const nxc__tag_bucket *b, int way) {
 }
 
 bool nxc__tags_find(const nxc__index *x, nxc_slice tag, nxc__marks *out) {
+  if (x->elder) x = x->elder;
   uint64_t hash = nxc__hash_tag(&x->secret, tag);
   const nxc__tag_bucket *b = bucket_of(x, hash);
   bool found = false;
@@ -222,6 +262,7 @@ bool nxc__tags_find(const nxc__index *x, nxc_slice tag, nxc__marks *out) {
 
 void nxc__tags_judge(nxc__index *x, nxc_slice tag, const nxc__life *life, nxc__fate *fate,
                      int tag_number) {
+  x = home_of(x);
   uint64_t hash = nxc__hash_tag(&x->secret, tag);
   const nxc__tag_bucket *b = bucket_of(x, hash);
 
@@ -234,6 +275,7 @@ void nxc__tags_judge(nxc__index *x, nxc_slice tag, const nxc__life *life, nxc__f
 }
 
 void nxc__tags_judge_floor(nxc__index *x, const nxc__life *life, bool tagged, nxc__fate *fate) {
+  x = home_of(x);
   nxc__header *h = x->header;
   uint64_t origin = atomic_load(&h->origin), floor = atomic_load(&h->floor);
 

@@ -36,4 +36,9 @@ void nxc__tags_judge_entry(nxc__index *index, const nxc_entry *entry, nxc__fate 
  * carries none too. */
 void nxc__tags_raise_floor(nxc__index *index, bool all, int64_t now_ms);
 
+/* Takes over the rows, floor, origin and epoch of an index that is over, into one of the
+ * same number of rows that was not marked before. Any number of processes may do so at
+ * once; one that is late makes things die early at most. */
+void nxc__tags_take_over(nxc__index *index, const nxc__index *from);
+
 #endif

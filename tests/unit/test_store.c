@@ -12,11 +12,16 @@
 
 #define NOW TEST_EPOCH_MS
 
+static int64_t now_ms(void *unused) {
+  (void)unused;
+  return NOW;
+}
+
 static nxc__store *open_with(const char *dir, uint64_t disk_bytes, const nxc__store *died) {
-  nxc__place place = {dir, disk_bytes, 64};
+  nxc__place place = {dir, disk_bytes, 64, {now_ms, NULL}};
   nxc__trouble trouble;
   nxc__store *store = NULL;
-  assert_int_equal(nxc__store_open(&place, NOW, died, &store, &trouble), NXC_OK);
+  assert_int_equal(nxc__store_open(&place, died, &store, &trouble), NXC_OK);
   assert_false(trouble.fatal);
   assert_string_equal(trouble.text, "");
   assert_true(store->disk);
@@ -29,10 +34,10 @@ static nxc__store *open_store(const char *dir) {
 
 /* Opens what cannot be opened; the text is told to people, so it names the place. */
 static void assert_unusable(const char *dir, const char *reason) {
-  nxc__place place = {dir, 8 * MB, 64};
+  nxc__place place = {dir, 8 * MB, 64, {now_ms, NULL}};
   nxc__trouble trouble;
   nxc__store *store = NULL;
-  assert_int_equal(nxc__store_open(&place, NOW, NULL, &store, &trouble), NXC_MEMORY_ONLY);
+  assert_int_equal(nxc__store_open(&place, NULL, &store, &trouble), NXC_MEMORY_ONLY);
   assert_null(store);
   assert_true(trouble.fatal);
   if (dir[0]) assert_non_null(strstr(trouble.text, dir));
@@ -127,10 +132,10 @@ static void a_place_that_cannot_be_is_told(void **state) {
   memset(name, 'x', sizeof name);
   name[0] = '/';
   name[sizeof name - 1] = '\0';
-  nxc__place place = {name, 8 * MB, 64};
+  nxc__place place = {name, 8 * MB, 64, {now_ms, NULL}};
   nxc__trouble trouble;
   nxc__store *store = NULL;
-  assert_int_equal(nxc__store_open(&place, NOW, NULL, &store, &trouble), NXC_MEMORY_ONLY);
+  assert_int_equal(nxc__store_open(&place, NULL, &store, &trouble), NXC_MEMORY_ONLY);
   assert_non_null(strstr(trouble.text, "name too long"));
   test_dir_remove(dir);
 }
@@ -244,10 +249,10 @@ static void another_bound_is_taken_by_the_last_one_alone(void **state) {
   (void)state;
   char *dir = test_dir_make();
   nxc__store *first = open_store(dir);
-  nxc__place place = {dir, 16 * MB, 64};
+  nxc__place place = {dir, 16 * MB, 64, {now_ms, NULL}};
   nxc__trouble trouble;
   nxc__store *second = NULL;
-  assert_int_equal(nxc__store_open(&place, NOW, NULL, &second, &trouble), NXC_OK);
+  assert_int_equal(nxc__store_open(&place, NULL, &second, &trouble), NXC_OK);
   assert_int_equal(second->index->geometry.bound_bytes, 8 * MB);
   assert_false(trouble.fatal);
   assert_non_null(strstr(trouble.text, "8388608"));
