@@ -6,8 +6,32 @@ const path = require('node:path');
 const { test } = require('node:test');
 const { PACKAGE, runScript, temporaryDirectory } = require('./support');
 
+// The handler for 'use cache' as 16 and 15 have it; 14 has none.
+const USE_CACHE_HANDLERS = {
+  16: [
+    'default.js',
+    `exports.createDefaultCacheHandler = (size) => ({
+      get: async (key) => ({ from: 'next', key, size }),
+      set: async () => {},
+      refreshTags: async () => {},
+      getExpiration: async (tags) => tags.length,
+      updateTags: async () => {},
+    });`,
+  ],
+  15: [
+    'default.external.js',
+    `exports.default = {
+      get: async (key) => ({ from: 'next', key }),
+      set: async () => {},
+      refreshTags: async () => {},
+      getExpiration: async (...tags) => tags.flat().length,
+      expireTags: async () => {},
+    };`,
+  ],
+};
+
 /** A project with a stand-in for Next.js, and a copy of the package without the addon. */
-function project({ addon, next = true }) {
+function project({ addon, next = true, version = '16.4.6' }) {
   const dir = temporaryDirectory();
   const copy = path.join(dir, 'node_modules', 'nextcache');
   fs.cpSync(PACKAGE, copy, {
@@ -23,7 +47,7 @@ function project({ addon, next = true }) {
       fs.mkdirSync(path.dirname(file), { recursive: true });
       fs.writeFileSync(file, text);
     };
-    write('package.json', '{"name":"next","version":"16.4.6"}');
+    write('package.json', JSON.stringify({ name: 'next', version }));
     write(
       'dist/server/lib/incremental-cache/file-system-cache.js',
       `exports.default = class FileSystemCache {
@@ -34,16 +58,8 @@ function project({ addon, next = true }) {
         resetRequestCache() {}
       };`,
     );
-    write(
-      'dist/server/lib/cache-handlers/default.js',
-      `exports.createDefaultCacheHandler = (size) => ({
-        get: async (key) => ({ from: 'next', key, size }),
-        set: async () => {},
-        refreshTags: async () => {},
-        getExpiration: async (tags) => tags.length,
-        updateTags: async () => {},
-      });`,
-    );
+    const [file, text] = USE_CACHE_HANDLERS[version.split('.')[0]] ?? [];
+    if (file) write(`dist/server/lib/cache-handlers/${file}`, text);
   }
   return dir;
 }
@@ -140,6 +156,17 @@ test('where Next’s own cache takes over, optimised images go to Next’s cache
   fs.rmSync(path.join(dir, 'node_modules/next/dist/server/image-optimizer.js'));
   const { stderr: told } = await runScript(script, { cwd: dir });
   assert.match(told, /Next's own cache of images cannot be used either/);
+});
+
+test('where the addon is missing, the handlers of 15 and 14 take over as well', async () => {
+  const of15 = await run(project({ addon: 'none', version: '15.5.29' }));
+  assert.equal(of15.code, 0, of15.stderr);
+  const { page, entry, expiration } = JSON.parse(of15.stdout);
+  assert.deepEqual([page.from, entry.from, expiration], ['next', 'next', 2]);
+  assert.equal(of15.stderr.split('\n').filter(Boolean).length, 1, of15.stderr);
+  const of14 = await run(project({ addon: 'none', version: '14.2.35' }));
+  assert.equal(of14.code, 0, of14.stderr);
+  assert.equal(JSON.parse(of14.stdout).page.from, 'next');
 });
 
 test('where Next’s own cache is missing too, nothing is cached and nothing fails', async () => {

@@ -54,7 +54,9 @@ async function agree(namespace, noted) {
 async function servedSince(namespace) {
   noteServed(namespace);
   const noted = served().get(namespace);
-  await (noted.agreed ??= agree(namespace, noted));
+  await (noted.agreed ??= agree(namespace, noted).catch(() => {
+    noted.agreed = undefined; // to be tried again
+  }));
   // A directory that was replaced may count from anywhere.
   return Math.min(noted.since, theEngine().birth());
 }
