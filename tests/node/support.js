@@ -60,12 +60,24 @@ function runScript(text, { env = {}, cwd, args = [], patienceMs = 30000 } = {}) 
   });
 }
 
-/** Replaces console.warn until restore(); the lines are in `lines`. */
+/**
+ * Replaces console.warn until restore(); the lines are in `lines`. Meanwhile the
+ * wall clock stands still, because a new minute brings new lines.
+ */
 function captureWarnings() {
   const lines = [];
   const { warn } = console;
+  const { now } = Date;
+  const moment = now();
   console.warn = (...words) => lines.push(words.join(' '));
-  return { lines, restore: () => (console.warn = warn) };
+  Date.now = () => moment;
+  return {
+    lines,
+    restore: () => {
+      console.warn = warn;
+      Date.now = now;
+    },
+  };
 }
 
 /** Waits until `condition` holds, at most ten seconds. */
