@@ -11,6 +11,7 @@ const { startPeer } = require('./peer');
 const { appPage, fakeBuild, fetchGet, fetchKey, fetchSet, fetchValue, pageGet, pageSet, temporaryDirectory } = require('./support');
 
 const HOUR_MS = 3600000;
+const TOLERANCE_MS = 15000; // of a machine with much to do
 const KEY = fetchKey('clocks');
 const PAGE = `/route-cache/APP_PAGE/${'0123'.repeat(16)}/$/page`;
 
@@ -20,7 +21,7 @@ async function ageIn(peer, lastModified) {
 
 async function assertAge(peer, entry, ms, what) {
   const age = await ageIn(peer, entry.lastModified ?? entry.timestamp);
-  assert.ok(Math.abs(age - ms) < 2000, `${what}: ${age} ms old instead of ${ms}`);
+  assert.ok(Math.abs(age - ms) < TOLERANCE_MS, `${what}: ${age} ms old instead of ${ms}`);
 }
 
 for (const stepMs of [HOUR_MS, -HOUR_MS]) {
@@ -36,7 +37,7 @@ for (const stepMs of [HOUR_MS, -HOUR_MS]) {
     t.after(() => second.stop());
 
     const [a, b] = await Promise.all([first.order('now'), second.order('now')]);
-    assert.ok(Math.abs(b.next - a.next - stepMs) < 5000, 'the two disagree as they should');
+    assert.ok(Math.abs(b.next - a.next - stepMs) < TOLERANCE_MS, 'the two disagree as they should');
 
     for (const [maker, reader] of [[first, second], [second, first]]) {
       await maker.order('set', PAGE, appPage(['t']), pageSet({ revalidate: 60, expire: 3600 }));
