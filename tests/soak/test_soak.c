@@ -75,7 +75,7 @@ static unsigned open_descriptors(void) {
   return n;
 }
 
-/* Without stdio: its buffers would be measured too. */
+/* What it needs of the heap is given back before anything is measured. */
 static size_t read_proc(const char *path, char *to, size_t room) {
   FILE *f = fopen(path, "re");
   assert_non_null(f);
