@@ -4,7 +4,8 @@
 // first used; options in code and Next's memory size may arrive later.
 
 const { addon, bundled, problem: addonProblem } = require('./addon');
-const { encode } = require('./codec');
+const { BoundedMap } = require('./bounded-map');
+const { decode, encode } = require('./codec');
 const { imagesConfig, isBuilding, projectRoot, resolveConfig } = require('./config');
 const { warn, warnOnce } = require('./log');
 const { shared, sharedIfAny } = require('./shared');
@@ -27,6 +28,9 @@ const BIRTH = 4;
 const CREATED = 5;
 const REVALIDATE = 6;
 const EXPIRE = 7;
+const ID = 8;
+
+const DECODED_MAX = 8192;
 
 class Engine {
   #native;
@@ -35,6 +39,7 @@ class Engine {
   #options = {};
   #nextMemory;
   #remembered = new Map();
+  #decoded = new BoundedMap(DECODED_MAX); // key -> {id, ref}: what was made of an entry
 
   /** Whether there is a cache; if not, Next's own takes over. Opens it. */
   get available() {
@@ -119,6 +124,7 @@ class Engine {
     this.#native = undefined;
     this.#opened = false;
     this.#remembered.clear();
+    this.#decoded.clear();
   }
 
   /** The value called `name`, made by `create`, for as long as this cache is open. */
@@ -138,8 +144,35 @@ class Engine {
    */
   get(key, classId, softTags) {
     if (!this.available) return { result: MISS, why: 'absent', parts: null };
+    return this.#look(key, classId, softTags, 0);
+  }
+
+  /**
+   * As get(), with the decoded value as `stored`, undefined on a miss. As long as the
+   * memory tier has the entry and somebody the value, it is the same object.
+   */
+  getStored(key, classId, softTags) {
+    if (!this.available) return { result: MISS, why: 'absent' };
+    const before = this.#decoded.get(key);
+    const value = before?.ref.deref();
+    const found = this.#look(key, classId, softTags, value === undefined ? 0 : before.id);
+    if (found instanceof Promise) return found.then((late) => this.#withStored(key, late));
+    if (found.parts !== true) return this.#withStored(key, found);
+    found.stored = value;
+    return found;
+  }
+
+  #withStored(key, found) {
+    if (!found.parts) return found;
+    found.stored = decode(found.parts);
+    this.#decoded.set(key, { id: found.id, ref: new WeakRef(found.stored) });
+    return found;
+  }
+
+  #look(key, classId, softTags, knownId) {
     const native = this.#native;
     let resolve;
+    native.numbers[ID] = knownId;
     const parts = native.get(storable(key), classId, softTags, (late) => resolve(readFound(native, late)));
     if (parts !== undefined) return readFound(native, parts);
     return new Promise((settle) => {
@@ -223,6 +256,7 @@ function readFound({ numbers, whyTag }, parts) {
     created: numbers[CREATED],
     revalidate: numbers[REVALIDATE],
     expire: numbers[EXPIRE],
+    id: numbers[ID],
     parts,
   };
 }

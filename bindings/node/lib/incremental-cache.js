@@ -12,7 +12,6 @@ const { PendingBirths } = require('./births');
 const { BoundedMap } = require('./bounded-map');
 const { birthOfPage } = require('./dead-results');
 const { classOfKind } = require('./classes');
-const { decode } = require('./codec');
 const { debug, reasonOf, warn, warnOnce } = require('./log');
 const { endRetention, isRetained, noteReturned, retain } = require('./retention');
 const { answers, belongs, kindAsked } = require('./kinds');
@@ -140,13 +139,13 @@ class CacheHandler {
       return this.#miss(key, 'FETCH', birth, 'revalidated by this request');
     }
     const storage = fetchKey(key);
-    const pending = engine.get(storage, classOfKind('FETCH'), softTags);
+    const pending = engine.getStored(storage, classOfKind('FETCH'), softTags);
     const found = pending instanceof Promise ? await pending : pending;
-    if (!found.parts) {
+    if (!found.stored) {
       const implicit = isBuilding() ? implicitFetches().get(key) : undefined;
       return implicit ?? this.#miss(key, 'FETCH', birth, reasonOf(found, 'dead'));
     }
-    const { value } = decode(found.parts);
+    const { value } = found.stored;
     if (!answers('FETCH', value)) return this.#miss(key, 'FETCH', birth, 'another kind');
 
     const revalidateMs = secondsToMs(context.revalidate || value.revalidate);
@@ -190,15 +189,15 @@ class CacheHandler {
     const namespace = pageNamespace(this.serverDistDir);
     const storage = pageKey(namespace, key);
     if (!storage) return this.#miss(key, kind, birth, 'the build is under way');
-    const pending = engine.get(storage, classOfKind(kind));
+    const pending = engine.getStored(storage, classOfKind(kind));
     const found = pending instanceof Promise ? await pending : pending;
-    if (!found.parts) {
+    if (!found.stored) {
       const since = await servedSince(namespace);
       const seed = await this.#getSeed(key, storage, kind, context, { birth, since });
       const answer = seed ?? this.#getNotFound(key, storage, kind, { birth, since }, found);
       return answer ?? this.#miss(key, kind, birth, debug && (await reasonOfMiss(namespace, key, found)));
     }
-    const stored = decode(found.parts);
+    const { stored } = found;
     if (!answers(kind, stored.value)) return this.#miss(key, kind, birth, 'another kind');
     if (stored.seed) liveSeeds().set(storage, true);
     const alive = judgeResumeData(stored, (tags) => engine.judge(tags, undefined, { birth: found.birth, created: found.created }));

@@ -19,7 +19,8 @@
 #include "nextcache_uv.h"
 
 /* Slots of the array of doubles that is shared with JavaScript. A get fills
- * them all; a put and a judgement take the last four as arguments. */
+ * them all; a put and a judgement take birth and times as arguments, and a get the
+ * id of the entry that JavaScript has a value of already. */
 enum nxn_number {
   NXN_RESULT,
   NXN_WHY,
@@ -29,6 +30,7 @@ enum nxn_number {
   NXN_CREATED,
   NXN_REVALIDATE,
   NXN_EXPIRE,
+  NXN_ID,
   NXN_NUMBERS
 };
 

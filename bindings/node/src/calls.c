@@ -90,6 +90,7 @@ static void found_numbers_write(nxn_cache *cache, int result, const nxc_found *f
   numbers[NXN_CREATED] = (double)record.created_ms;
   numbers[NXN_REVALIDATE] = duration_to(record.revalidate_ms);
   numbers[NXN_EXPIRE] = duration_to(record.expire_ms);
+  numbers[NXN_ID] = (double)nxc_entry_id(found->entry);
 }
 
 /* ---- calls in flight --------------------------------------------------------------- */
@@ -143,13 +144,18 @@ static void on_result(void *arg, int result) {
 
 /* ---- get --------------------------------------------------------------------------- */
 
-/* The parts of a hit, or null. Takes the reference to found->entry. */
-static napi_value found_value(nxn_cache *cache, int result, nxc_found *found) {
+/* The parts of a hit, or true when the entry is that of the `known` id, or null. Takes
+ * the reference to found->entry. */
+static napi_value found_value(nxn_cache *cache, int result, nxc_found *found, double known) {
   napi_env env = cache->instance->env;
   napi_value value = NULL;
   found_numbers_write(cache, result, found);
   if (found->entry) {
-    value = nxn_parts_read(env, cache, found->entry);
+    if (cache->numbers[NXN_ID] == known) {
+      napi_get_boolean(env, true, &value);
+    } else {
+      value = nxn_parts_read(env, cache, found->entry);
+    }
     nxc_entry_unref(found->entry);
     found->entry = NULL;
     if (!value) {
@@ -174,12 +180,13 @@ static void on_found(void *arg, int result, nxc_found *found) {
     call_land(landed, NULL);
     return;
   }
-  call_land(landed, found_value(cache, result, found));
+  call_land(landed, found_value(cache, result, found, 0));
   napi_close_handle_scope(env, scope);
 }
 
-/* get(key, class, softTags, done): the parts, or null with the reason in the
- * numbers; undefined when the answer comes through done. */
+/* get(key, class, softTags, done): the parts, or true for the entry whose id stands in
+ * the numbers, or null with the reason in the numbers; undefined when the answer comes
+ * through done, which has the parts in any case. */
 static napi_value get_method(napi_env env, napi_callback_info info) {
   arguments args;
   nxc_query query = {0};
@@ -198,6 +205,7 @@ static napi_value get_method(napi_env env, napi_callback_info info) {
   query.class_id = class_argument(env, args.argv[1]);
   query.soft_tags = soft_tags;
   nxn_cache *cache = args.cache;
+  double known = cache->numbers[NXN_ID];
   call *made = call_create(cache, args.argv[3]);
   int result = NXC_E_NOMEM;
   if (made)
@@ -209,7 +217,7 @@ static napi_value get_method(napi_env env, napi_callback_info info) {
   }
   if (made) call_destroy(made);
   if (result < 0) found.why = NXC_WHY_ERROR;
-  return found_value(cache, result, &found);
+  return found_value(cache, result, &found, known);
 }
 
 /* The text of the tag behind the last NXC_WHY_TAG. */
