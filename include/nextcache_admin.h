@@ -53,6 +53,15 @@ NXC_EXTERN void nxc_view_shape(const nxc_view *view, nxc_shape *out);
 /* As nxc_stats_get(), where what is marked (here) is the sum over all processes. */
 NXC_EXTERN void nxc_view_stats(const nxc_view *view, nxc_stats *out);
 
+/* How long things took, of those that were timed: one in eight reads of the disk tier
+ * and puts into it, and every flush of an invalidation. Microseconds, to a fifth. */
+typedef enum nxc_timed { NXC_TIMED_READ, NXC_TIMED_PUT, NXC_TIMED_MARK } nxc_timed;
+typedef struct nxc_times {
+  uint64_t count;
+  double p50_us, p90_us, p99_us; /* so many took no longer */
+} nxc_times;
+NXC_EXTERN void nxc_view_times(const nxc_view *view, nxc_timed what, nxc_times *out);
+
 typedef struct nxc_process {
   int64_t pid;       /* 0: not to be seen from here (another container, or user)  */
   char command[128]; /* its command line, cut to fit; "" where pid is 0           */

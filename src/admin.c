@@ -21,6 +21,7 @@
 #include "processes.h"
 #include "stats.h"
 #include "tags.h"
+#include "times.h"
 
 #define VERSION_DIR "v1"
 
@@ -238,6 +239,15 @@ void nxc_view_stats(const nxc_view *v, nxc_stats *out) {
     if (nxc__row_is_live(v->index, row)) nxc__stats_add_gauges(v->index, row, out);
   }
   nxc__stats_disk(v->index, &v->ring, out);
+}
+
+void nxc_view_times(const nxc_view *v, nxc_timed what, nxc_times *out) {
+  static const nxc__timed kinds[] = {NXC__TIMED_READ, NXC__TIMED_PUT, NXC__TIMED_MARK};
+  nxc__times times;
+  nxc__times_sum(v->index, kinds[what], &times);
+  *out = (nxc_times){times.total, nxc__times_quantile(&times, 0.5) / 1000,
+                     nxc__times_quantile(&times, 0.9) / 1000,
+                     nxc__times_quantile(&times, 0.99) / 1000};
 }
 
 static void read_counters(const nxc__index *x, int row, nxc_stats *out) {

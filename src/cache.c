@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "tags.h"
+#include "times.h"
 
 #define SPACE_QUIET_MS 60000 /* a disk that was full for so long no more has room */
 
@@ -200,7 +201,9 @@ void nxc__fetched_release(nxc__fetched *f) {
 static void fetch(nxc__store *s, nxc__hash hash, nxc_slice key, bool nowait, nxc__fetched *f) {
   *f = (nxc__fetched){.result = NXC_MISS, .store = s, .hash = hash};
   if (!s->disk) return;
+  uint64_t began = nxc__time_sometimes();
   f->result = nxc__ring_get(&s->ring, hash, key, nowait, &f->entry, &f->token);
+  if (f->result == NXC_OK) nxc__time_count(s->index, NXC__TIMED_READ, began);
 }
 
 void nxc__fetch(nxc_cache *cache, nxc_slice key, nxc__fetched *f) {
@@ -391,8 +394,12 @@ static void forget_in_memory(const nxc__put *p) {
  * is all there is, and what is wanted of the disk is remembered to be missing there. */
 static int commit(const nxc__put *p, nxc__token *token) {
   nxc__engine *e = p->cache->engine;
-  if (p->store->disk)
-    return p->write.word ? nxc__ring_commit(&p->store->ring, &p->write, token) : NXC_E_IO;
+  if (p->store->disk) {
+    uint64_t began = nxc__time_sometimes();
+    int rc = p->write.word ? nxc__ring_commit(&p->store->ring, &p->write, token) : NXC_E_IO;
+    if (rc == NXC_OK && p->entry) nxc__time_count(p->store->index, NXC__TIMED_PUT, began);
+    return rc;
+  }
   if (e->dir) nxc__note_unshared(e);
   return p->entry && p->planned == NXC_OK ? NXC_MEMORY_ONLY : NXC_OK;
 }
@@ -538,7 +545,9 @@ int nxc__mark(nxc_cache *cache, const nxc_slice *tags, size_t n, int64_t dead_af
 }
 
 int nxc__mark_flush(nxc_cache *cache, nxc__store *s) {
+  uint64_t began = nxc__time_now();
   int rc = nxc__flush(cache->engine, s);
+  if (rc == NXC_OK) nxc__time_count(s->index, NXC__TIMED_MARK, began);
   nxc__store_unref(s);
   return rc;
 }

@@ -40,6 +40,22 @@ static void put_gauge(FILE *to, const char *name, const char *help, double value
           name, name, value);
 }
 
+static void put_times(FILE *to, const nxc_view *view) {
+  static const char *const names[] = {"disk_read", "put", "invalidation"};
+  for (int i = NXC_TIMED_READ; i <= NXC_TIMED_MARK; i++) {
+    nxc_times t;
+    nxc_view_times(view, (nxc_timed)i, &t);
+    fprintf(to,
+            "# HELP nextcache_%s_seconds How long it took, since the cache was made.\n"
+            "# TYPE nextcache_%s_seconds gauge\n",
+            names[i], names[i]);
+    const double shares[] = {0.5, 0.9, 0.99}, us[] = {t.p50_us, t.p90_us, t.p99_us};
+    for (int k = 0; k < 3; k++) {
+      fprintf(to, "nextcache_%s_seconds{quantile=\"%g\"} %.9f\n", names[i], shares[k], us[k] / 1e6);
+    }
+  }
+}
+
 static int oldest(void *arg, const nxc_seen *seen) {
   nxc_record r;
   if (!seen->entry) return 1;
@@ -58,6 +74,7 @@ static void put_metrics(FILE *to, nxc_view *view) {
   nxc_view_stats(view, &stats);
   nxc_view_shape(view, &shape);
   put_counters(to, &stats);
+  put_times(to, view);
   put_gauge(to, "slots_used", "Entries in the index, dead ones included.", shape.slots_used);
   put_gauge(to, "tag_rows", "Tags whose marks can be remembered.", shape.tag_rows);
   put_gauge(to, "tag_rows_used", "Tags whose marks are remembered.", shape.tag_rows_used);

@@ -55,6 +55,19 @@ static void print_rest(const nxc_stats *s, const nxc_shape *shape) {
          cli_count(s->floor_raises).text);
 }
 
+static const char *const timed_names[] = {"disk reads", "puts", "invalidations"};
+
+static void print_times(const nxc_view *view) {
+  printf("took ms      ");
+  for (int i = NXC_TIMED_READ; i <= NXC_TIMED_MARK; i++) {
+    nxc_times t;
+    nxc_view_times(view, (nxc_timed)i, &t);
+    printf("%s%s %.3f, 90 %% %.3f, 99 %% %.3f", i ? "; " : "", timed_names[i], t.p50_us / 1000,
+           t.p90_us / 1000, t.p99_us / 1000);
+  }
+  putchar('\n');
+}
+
 static void print_processes(const nxc_process *list, size_t count) {
   printf("\n%s%8s %12s %12s %12s %10s %9s  %s%s\n", cli_style_of(CLI_BOLD), "process", "hits",
          "misses", "puts", "hit ratio", "memory", "command", cli_style_of(CLI_RESET));
@@ -86,6 +99,19 @@ static json_t *shape_json(const nxc_shape *s) {
                    (json_int_t)s->origin_ms);
 }
 
+static json_t *times_json(const nxc_view *view) {
+  static const char *const names[] = {"disk_reads", "puts", "invalidations"};
+  json_t *object = json_object();
+  for (int i = NXC_TIMED_READ; i <= NXC_TIMED_MARK; i++) {
+    nxc_times t;
+    nxc_view_times(view, (nxc_timed)i, &t);
+    json_object_set_new(object, names[i],
+                        json_pack("{s:I, s:f, s:f, s:f}", "timed", (json_int_t)t.count, "p50_us",
+                                  t.p50_us, "p90_us", t.p90_us, "p99_us", t.p99_us));
+  }
+  return object;
+}
+
 static json_t *processes_json(const nxc_process *list, size_t count) {
   json_t *array = json_array();
   for (size_t i = 0; i < count; i++) {
@@ -114,14 +140,15 @@ static int once(nxc_view *view, bool json) {
     return cli_fail(CLI_UNREADABLE, "out of memory");
   }
   if (json) {
-    cli_put_json(json_pack("{s:o, s:o, s:o, s:o}", "dir",
+    cli_put_json(json_pack("{s:o, s:o, s:o, s:o, s:o}", "dir",
                            cli_json_text((nxc_slice){dir, strlen(dir)}), "cache",
-                           shape_json(&shape), "total", cli_stats_json(&stats), "processes",
-                           processes_json(list, count)));
+                           shape_json(&shape), "total", cli_stats_json(&stats), "times",
+                           times_json(view), "processes", processes_json(list, count)));
   } else {
     printf("%s\n\n", dir);
     print_classes(&stats);
     print_rest(&stats, &shape);
+    print_times(view);
     print_processes(list, count);
   }
   free(list);

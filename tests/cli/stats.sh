@@ -16,6 +16,7 @@ is 'stale hits' "$(json .total.stale_hits.fetches)" 1
 is 'misses by class' "$(json '.total.misses | [.pages, .fetches] | @csv')" '1,1'
 is 'misses by reason' "$(json '[.total.dead_by_tag, .total.marks] | @csv')" '1,1'
 is 'the bound' "$(json '[.total.disk_limit_bytes, .cache.limit_bytes] | @csv')" '16777216,16777216'
+is 'how long things took' "$(json '.times | [.puts.p50_us <= .puts.p99_us, .puts.timed, .invalidations.timed] | @csv')" 'true,1,1'
 is 'nobody has it open' "$(json '.processes | length')" 0
 is 'looking counts nothing' "$(nc stats --dir "$dir" --json; json .total)" "$(json .total)"
 
