@@ -12,7 +12,7 @@ is 'two tags' "$code $out" '0 marked 2 tags dead'
 tell get 1 p:b:/a
 is 'the very next look-up is a miss' "$answer" miss
 
-put='put 1 p:b:/a 10 a,_N_T_/shop/page,_N_T_/shop,_N_T_/café,_N_T_/index 0 - -'
+put='put 1 p:b:/a 10 a,_N_T_/shop/page,_N_T_/shop,_N_T_/café,_N_T_/ 0 - -'
 again() { tell "$put"; tell get 1 p:b:/a; nc invalidate --dir "$dir" "$@"; tell get 1 p:b:/a; }
 again --stale a
 is '--stale' "$out, $answer" 'marked 1 tag stale, stale'
@@ -25,11 +25,27 @@ is '--path' "$out, $answer" 'marked 1 tag dead, miss'
 again --path /shop/
 is '--path with a slash at its end' "$answer" miss
 again --path /shop --type page
+is 'the tag of the route, and that of its pages in the Pages router' "$out" 'marked 2 tags dead'
 is '--path --type' "$answer" miss
 again --path /shop --type layout
 is '--path --type of another kind' "$answer" hit
 again --path /
-is '--path / is the index, too' "$out, $answer" 'marked 2 tags dead, miss'
+is '--path /' "$out, $answer" 'marked 1 tag dead, miss'
+again --path /index
+is '--path /index is the same' "$out, $answer" 'marked 1 tag dead, miss'
+# What the Node.js handlers give to a page of the Pages router.
+pages=nextcache:route:$(printf /blog/[slug] | sha256sum | cut -d ' ' -f 1)
+root=nextcache:route:$(printf / | sha256sum | cut -d ' ' -f 1)
+tell put 1 p:b:/blog/a 10 "$pages" 0 - -
+tell put 1 p:b:/ 10 "$root" 0 - -
+nc invalidate --dir "$dir" --path '/blog/[slug]' --type page
+tell get 1 p:b:/blog/a
+is 'a page of the Pages router by its route' "$answer" miss
+tell get 1 p:b:/
+is 'and not another' "$answer" hit
+nc invalidate --dir "$dir" --path / --type layout
+tell get 1 p:b:/
+is 'the layout of all' "$answer" miss
 again _N_T_/caf%C3%A9
 is 'a percent-encoded tag' "$answer" miss
 again 100%
