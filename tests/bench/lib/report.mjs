@@ -1,0 +1,58 @@
+// What was found, as Markdown.
+import { withSpread } from './statistics.mjs';
+
+const line = (cells) => `| ${cells.join(' | ')} |`;
+const table = (head, lines) => [line(head), line(head.map((_, at) => (at === 0 ? '---' : '--:'))), ...lines.map(line)].join('\n');
+
+const verdict = (reached) => (reached ? 'reached' : '**not reached**');
+
+/** A line for each setting and subject, a column for each metric. */
+function figuresTable({ row, figures }) {
+  const metrics = Object.entries(row.metrics);
+  const subjects = [...new Set(figures.rounds.map(({ subject }) => subject))];
+  const lines = figures.settings.flatMap((setting) =>
+    subjects.filter((subject) => figures.of(setting, subject, metrics[0][0]))
+      .map((subject) => [setting, subject, ...metrics.map(([metric]) => withSpread(figures.of(setting, subject, metric)))]));
+  return table(['', 'who', ...metrics.map(([, unit]) => unit)], lines);
+}
+
+const goalsTable = (goals) => table(['', 'goal', 'figure', ''], goals.map(({ number, goal, figure, reached }) => [number, goal, figure, verdict(reached)]));
+
+function section(found, plot) {
+  const { row, figures, tables, goals, seconds } = found;
+  const parts = [`## ${row.title}`, row.about];
+  if (plot) parts.push(`![${row.title}](${plot})`);
+  if (figures && row.metrics) parts.push(figuresTable(found));
+  for (const { title, head, lines } of tables) parts.push(...(title ? [`${title}:`] : []), table(head, lines));
+  for (const [subject, problems] of figures?.problems ?? []) parts.push(...problems.map((problem) => `- ${subject}: ${problem}`));
+  if (goals.length > 0) parts.push(goalsTable(goals));
+  parts.push(`\`tests/bench/run ${row.name}\`, ${seconds} s`);
+  return parts.join('\n\n');
+}
+
+function preface({ sizes, on, complete }) {
+  const warnings = [];
+  if (sizes.smoke) warnings.push('**These figures are of the smoke form, with tiny counts: they show that everything runs, and mean nothing.**');
+  if (!complete) warnings.push('**These are not all rows.**');
+  if (on.load > on.cores / 2) warnings.push(`**The machine was busy when this began (load ${on.load.toFixed(1)}): the figures are noise.**`);
+  return `# Benchmarks
+
+Written by \`tests/bench/run\`; not by hand. Medians of ${sizes.rounds} small rounds, with their quartiles in parentheses. In every round all take their
+turn, in rotating order, each in a process of its own: ratios are of the same round, and only ratios mean anything on another machine. CPU is that of
+all threads of the subject's process. A goal that is not reached says so; nothing fails by it.
+
+${warnings.length > 0 ? `${warnings.join(' ')}\n\n` : ''}${table(['', ''], [
+    ['taken', `${on.date}, commit ${on.commit}`], ['machine', `${on.cpu}, ${on.memory}, ${on.system}, Node.js ${on.node}`], ['load at the beginning', on.load.toFixed(1)], ['beside', on.packages.join(', ')],
+  ])}`;
+}
+
+/** The whole document. `plots`: row name -> address of its picture. */
+export function document(all, plots, about) {
+  const goals = all.flatMap((found) => found.goals).sort((a, b) => a.number - b.number);
+  const missing = about.left.map(({ name, reason }) => `- ${name}: ${reason}`);
+  const parts = [preface(about), ...(goals.length > 0 ? ['## Goals', goalsTable(goals)] : []), ...(missing.length > 0 ? [`Not measured:\n\n${missing.join('\n')}`] : [])];
+  return `${[...parts, ...all.map((found) => section(found, plots.get(found.row.name)))].join('\n\n')}\n`;
+}
+
+/** One row for a terminal. */
+export const rowText = (found) => section(found);
