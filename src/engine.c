@@ -419,7 +419,7 @@ int nxc_clear(nxc_cache *cache) {
   nxc__store *s = nxc__store_of(e);
   nxc__count(s->index, NXC__C_CLEARS, 1);
   if (s->disk) {
-    nxc__store_remove(s, e->dir);
+    nxc__store_clear(s, e->dir);
     rc = open_store(e, s, &trouble);
   } else {
     nxc__tags_raise_floor(s->index, true, nxc__wall_ms(e));

@@ -454,14 +454,14 @@ static int create_files(int dir, const char *temporary, const char *data, nxc__h
 }
 
 /* 0, or an errno. */
-static int publish(int dir, const char *temporary, const nxc__index *replaces) {
+static int publish(int dir, const char *temporary, const nxc__index *over) {
   struct stat st;
-  if (replaces) {
+  if (over) {
     /* We may have been stopped for long: what stands there now need not be it. */
     if (fstatat(dir, "index", &st, AT_SYMLINK_NOFOLLOW)) return errno;
-    if (st.st_ino != replaces->ino) return EEXIST;
+    if (st.st_ino != over->ino) return EEXIST;
     /* It is dead already; so the data of both never stand there together. */
-    unlink_data(dir, replaces->instance);
+    unlink_data(dir, over->instance);
     if (renameat(dir, temporary, dir, "index")) return errno;
   } else if (linkat(dir, temporary, dir, "index", 0)) {
     return errno;
@@ -480,7 +480,7 @@ static int create_held(int dir, const nxc__plan *plan, int *held) {
   nxc__index_data_name(h.instance, data);
   snprintf(temporary, sizeof temporary, "tmp-%s", data + sizeof "data-" - 1);
   int error = create_files(dir, temporary, data, &h, plan->replaces, held) ? errno : 0;
-  if (!error) error = publish(dir, temporary, plan->replaces);
+  if (!error) error = publish(dir, temporary, plan->replaces ? plan->replaces : plan->over);
   if (!error) return NXC_OK;
   if (held && *held >= 0) close(*held);
   if (held) *held = -1;

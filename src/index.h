@@ -163,6 +163,7 @@ typedef struct nxc__plan { /* for a new index */
                                 carries a tag; 0: nothing died */
   int64_t origin_wall_ms;     /* the same for all content */
   const nxc__index *replaces; /* takes its place, and keeps its marks; NULL */
+  const nxc__index *over;     /* dead: takes its place in one step, without its marks; NULL */
   const nxc__index *elder;    /* keeps the marks; NULL */
   uint64_t elder_bytes;       /* as in the header */
   uint64_t whole_bytes;

@@ -176,7 +176,8 @@ static int create_from(opening *o, nxc__plan *plan) {
   return rc;
 }
 
-static int create(opening *o) {
+/* Makes the index, in the place of a dead one or of none. */
+static int create(opening *o, const nxc__index *over) {
   const nxc__place *place = o->place;
   nxc__sibling elder;
   int rc = nxc__elder_open(o->parent, &elder);
@@ -188,6 +189,7 @@ static int create(opening *o) {
       .geometry = nxc__index_geometry(bytes, place->tag_rows),
       .now_ms = now(o),
       .epoch_above = o->epoch_above,
+      .over = over,
   };
   if (o->died) plan.floor_wall_ms = plan.origin_wall_ms = plan.now_ms;
   if (rc == NXC_MISS) {
@@ -246,6 +248,19 @@ static int agree(opening *o, nxc__index *x, nxc__trouble *t) {
   return rc;
 }
 
+/* Puts a new index in the place of a dead one in one step: whoever comes meanwhile finds
+ * either, and knows by either that nothing from before is to be believed. NXC_MISS: look
+ * again. */
+static int supersede(opening *o, nxc__index *dead) {
+  note_death(o, dead);
+  atomic_fetch_or(&dead->header->epoch, NXC__EPOCH_DEAD);
+  int rc = nxc__elder_tell(o->parent, dead, &o->place->clock);
+  if (rc != NXC_OK) return rc;
+  rc = create(o, dead);
+  if (rc != NXC_OK) nxc__index_unlink(o->dir, dead); /* perhaps there is room then */
+  return NXC_MISS;
+}
+
 /* One look at what stands there: NXC_OK with the store's index and ring; NXC_MISS:
  * it was made, or removed, look again; NXC_E_IO. */
 static int try_open(opening *o, nxc__store *s, nxc__trouble *t) {
@@ -253,7 +268,7 @@ static int try_open(opening *o, nxc__store *s, nxc__trouble *t) {
   int rc = nxc__index_open(o->dir, &x);
 
   if (rc == NXC_MISS) {
-    rc = create(o);
+    rc = create(o, NULL);
     return rc == NXC_OK ? NXC_MISS : rc;
   }
   if (rc == NXC_E_FORMAT) {
@@ -275,13 +290,7 @@ static int try_open(opening *o, nxc__store *s, nxc__trouble *t) {
     }
   }
   if (rc == NXC_OK || rc == NXC_E_FORMAT) { /* dead, or without its data, or its marks */
-    note_death(o, x);
-    atomic_fetch_or(&x->header->epoch, NXC__EPOCH_DEAD);
-    rc = nxc__elder_tell(o->parent, x, &o->place->clock);
-    if (rc == NXC_OK) {
-      nxc__index_unlink(o->dir, x);
-      rc = NXC_MISS;
-    }
+    rc = supersede(o, x);
   }
   nxc__index_close(x);
   return rc;
@@ -434,16 +443,12 @@ void nxc__store_kill(nxc__store *s) {
   atomic_fetch_or(&s->index->header->epoch, NXC__EPOCH_DEAD);
 }
 
-void nxc__store_remove(nxc__store *s, const char *dir) {
+void nxc__store_clear(nxc__store *s, const char *dir) {
   nxc__trouble ignored;
   nxc__store_kill(s);
+  if (!s->index->elder) return;
   int parent = open_parent(dir, &ignored);
   if (parent < 0) return;
   nxc__elder_remove(parent, s->index);
-  int fd = open_version_dir(parent, dir, &ignored);
-  if (fd >= 0) {
-    nxc__index_unlink(fd, s->index);
-    close(fd);
-  }
   close(parent);
 }

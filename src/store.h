@@ -50,7 +50,8 @@ static inline bool nxc__store_is_dead(const nxc__store *store) {
 /* Tells every process that maps the store that it is over. */
 void nxc__store_kill(nxc__store *store);
 
-/* Kills the store, and its elder, and removes their files; the directory stays. */
-void nxc__store_remove(nxc__store *store, const char *dir);
+/* Kills the store, and its elder; who opens the directory next makes both anew, and
+ * believes nothing from before. */
+void nxc__store_clear(nxc__store *store, const char *dir);
 
 #endif

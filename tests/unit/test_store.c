@@ -165,17 +165,16 @@ static void a_first_store_believes_what_is_older_than_itself(void **state) {
   test_dir_remove(dir);
 }
 
-static void after_a_removal_nothing_from_before_is_believed(void **state) {
+static void after_a_clear_nothing_from_before_is_believed(void **state) {
   (void)state;
   char *dir = test_dir_make();
   nxc__store *old = open_store(dir);
   uint64_t epoch = nxc__epoch_load(old->index);
-  nxc__store_remove(old, dir);
+  nxc__store_clear(old, dir);
   assert_true(nxc__store_is_dead(old));
-  assert_false(nxc__store_is_current(old, dir));
-  assert_int_equal(access(dir, F_OK), 0); /* the directory stays */
   nxc__store *new = open_with(dir, 8 * MB, old);
   assert_true(nxc__store_is_current(new, dir));
+  assert_false(nxc__store_is_current(old, dir));
   assert_true(nxc__epoch_load(new->index) > epoch);
   assert_true(word(&new->index->header->origin) > epoch);
   assert_true(word(&new->index->header->floor) > epoch);
@@ -243,6 +242,19 @@ static void a_killed_store_is_dead_for_all_who_map_it(void **state) {
   test_dir_remove(dir);
 }
 
+/* Whoever finds what a clear left, and knows nothing of it, believes nothing either. */
+static void a_newcomer_after_half_a_clear_believes_nothing_older(void **state) {
+  (void)state;
+  char *dir = test_dir_make();
+  nxc__store *old = open_store(dir);
+  nxc__store_clear(old, dir);
+  nxc__store *new = open_store(dir);
+  assert_int_equal(word(&new->index->header->origin_wall_ms), NOW);
+  nxc__store_unref(old);
+  nxc__store_unref(new);
+  test_dir_remove(dir);
+}
+
 /* ---- the bound -------------------------------------------------------------------------- */
 
 static void another_bound_is_taken_by_the_last_one_alone(void **state) {
@@ -288,7 +300,8 @@ int main(void) {
       cmocka_unit_test(a_place_that_cannot_be_is_told),
       cmocka_unit_test(a_directory_in_the_index_s_place_goes_only_when_it_is_empty),
       cmocka_unit_test(a_first_store_believes_what_is_older_than_itself),
-      cmocka_unit_test(after_a_removal_nothing_from_before_is_believed),
+      cmocka_unit_test(after_a_clear_nothing_from_before_is_believed),
+      cmocka_unit_test(a_newcomer_after_half_a_clear_believes_nothing_older),
       cmocka_unit_test(who_saw_it_die_tells_a_store_that_another_made),
       cmocka_unit_test(an_index_without_its_data_is_replaced),
       cmocka_unit_test(a_killed_store_is_dead_for_all_who_map_it),
