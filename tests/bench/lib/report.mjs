@@ -2,7 +2,11 @@
 import { withSpread } from './statistics.mjs';
 
 const line = (cells) => `| ${cells.join(' | ')} |`;
-const table = (head, lines) => [line(head), line(head.map((_, at) => (at === 0 ? '---' : '--:'))), ...lines.map(line)].join('\n');
+
+/** Columns of figures stand on the right. */
+const isFigure = (cell) => /^([-+−]?[\d.]+( ?%| ?MB)?( \(.*\))?|–|never.*)$/.test(String(cell));
+const rule = (head, lines) => head.map((_, at) => (at > 0 && lines.every((cells) => isFigure(cells[at])) ? '--:' : '---'));
+const table = (head, lines) => [line(head), line(rule(head, lines)), ...lines.map(line)].join('\n');
 
 const verdict = (reached) => (reached ? 'reached' : '**not reached**');
 

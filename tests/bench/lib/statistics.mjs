@@ -27,4 +27,7 @@ export function digits(value) {
   return size >= 2 ? String(Math.round(value)) : value.toFixed(Math.min(3, 2 - size));
 }
 
-export const withSpread = (found) => (found ? `${digits(found.median)} (${digits(found.low)}–${digits(found.high)})` : '–');
+export function withSpread(found) {
+  if (!found || found.low === found.high) return digits(found?.median);
+  return `${digits(found.median)} (${digits(found.low)}–${digits(found.high)})`;
+}

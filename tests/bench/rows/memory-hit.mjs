@@ -12,7 +12,7 @@ export const subjects = ['nextcache', 'next', 'lru-cache', 'nextcache-use-cache'
 export const metrics = { cpu: 'µs of CPU', wall: 'µs' };
 
 export const settings = ({ smoke }) =>
-  GOAL_SHAPES.map((shape) => ({ label: SHAPES[shape].label, shape, gets: smoke ? 100 : 4000 }));
+  GOAL_SHAPES.map((shape) => ({ label: SHAPES[shape].label, shape, gets: smoke ? 100 : 2000 }));
 
 /** A cached function returns bytes, not pages. */
 export const takesPart = (name, { shape }) => !name.endsWith('use-cache') || SHAPES[shape].kind === 'FETCH';

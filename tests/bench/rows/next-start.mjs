@@ -12,7 +12,7 @@ import { zipf } from '../lib/popularity.mjs';
 import { freePort } from '../lib/redis.mjs';
 import { digits } from '../lib/statistics.mjs';
 
-const PAGES = 900; // of about 60 KB with their data: ten times the 5 MB of memory
+const PAGES = 550; // with their data ten times the 5 MB of memory
 const SECONDS = 4;
 const PAIRS_MIN = 10;
 const CONNECTIONS = 10;

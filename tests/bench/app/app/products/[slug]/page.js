@@ -3,7 +3,7 @@
 export const dynamic = 'force-static';
 export const generateStaticParams = () => [];
 
-const ROWS = 140;
+const ROWS = 100;
 
 export default async function Product({ params }) {
   const { slug } = await params;
