@@ -129,8 +129,9 @@ nxc_entry *nxc__record_blank(size_t size) {
 }
 
 bool nxc__record_fit(nxc_entry **entry, size_t size) {
-  size_t held = nxc__record_held_bytes(*entry), wanted = sizeof **entry + size;
-  if (wanted <= held && held - wanted <= held / 16) return true; /* not worth a move */
+  size_t room = malloc_usable_size(*entry), wanted = sizeof **entry + size;
+  if (wanted <= room && room - wanted <= room / 16) return true; /* not worth a move */
+  size_t held = nxc__record_held_bytes(*entry);
   nxc_entry *e = realloc(*entry, wanted);
   if (!e) return false;
   atomic_fetch_add(&live_bytes, nxc__record_held_bytes(e) - held);

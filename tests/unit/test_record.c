@@ -1,6 +1,7 @@
 /* test_record.c - build, check, slices and reference counts of one record. */
 #include "support.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -364,6 +365,19 @@ static void every_entry_has_an_id_of_its_own(void **state) {
   nxc_entry_unref(second);
 }
 
+/* A size hint may be off by a byte either way: what fits must lie inside the block. */
+static void a_blank_fits_what_it_says(void **state) {
+  (void)state;
+  for (size_t hint = 100; hint < 600; hint++) {
+    for (size_t size = hint - 40; size < hint + 40; size++) {
+      nxc_entry *entry = nxc__record_blank(hint);
+      assert_true(nxc__record_fit(&entry, size));
+      assert_true(malloc_usable_size(entry) >= sizeof *entry + size);
+      nxc_entry_unref(entry);
+    }
+  }
+}
+
 static void the_last_reference_frees(void **state) {
   (void)state;
   uint64_t before = nxc__record_live_bytes();
@@ -398,6 +412,7 @@ int main(void) {
       cmocka_unit_test(flipped_bits_never_point_outside),
       cmocka_unit_test(random_heads_never_point_outside),
       cmocka_unit_test(every_entry_has_an_id_of_its_own),
+      cmocka_unit_test(a_blank_fits_what_it_says),
       cmocka_unit_test(the_last_reference_frees),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
