@@ -369,6 +369,28 @@ static void a_removed_elder_takes_the_younger_along(void **state) {
   test_dir_remove(dir);
 }
 
+/* What one process noticed, all know at once, though their marks are in another index. */
+static void a_removed_younger_one_is_over_for_all_at_once(void **state) {
+  (void)state;
+  char *dir = test_dir_make(), path[600];
+  release old = start(OLD, dir, 16), new = start(NEW, dir, 16), other = start(NEW, dir, 16);
+  (void)snprintf(path, sizeof path, "%s/v2", dir);
+  assert_comes(&old, "put k t v", "ok");
+  for (int round = 0; round < 5; round++) {
+    assert_comes(&new, "put k t v", "ok");
+    assert_string_equal(ask(&other, "get k"), "ok v");
+    assert_string_equal(ask(&other, "get k"), "ok v"); /* from memory */
+    test_remove_tree(path);
+    assert_string_equal(ask(&new, "put other t v"), "ok");
+    assert_string_equal(ask(&other, "get k"), "miss");
+  }
+  assert_string_equal(ask(&old, "get k"), "ok v");
+  end(&old);
+  end(&new);
+  end(&other);
+  test_dir_remove(dir);
+}
+
 static void a_damaged_sibling_is_in_nobody_s_way(void **state) {
   (void)state;
   static const char *const names[] = {"v1", "v2"};
@@ -402,6 +424,7 @@ int main(void) {
       cmocka_unit_test(an_old_one_that_comes_back_believes_nothing_older),
       cmocka_unit_test(an_old_one_alone_takes_all_of_the_bytes_back),
       cmocka_unit_test(a_removed_elder_takes_the_younger_along),
+      cmocka_unit_test(a_removed_younger_one_is_over_for_all_at_once),
       cmocka_unit_test(a_damaged_sibling_is_in_nobody_s_way),
   };
   signal(SIGPIPE, SIG_IGN);
