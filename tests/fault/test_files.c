@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "index.h"
+#include "cache.h"
+#include "engine.h"
 #include "world.h"
 
 /* ---- a closed cache and its files -------------------------------------------------- */
@@ -338,12 +339,45 @@ static void other_names(void **state) {
   files_end(&f);
 }
 
+/* The byte beside a slot says how much to read at first. It is a hint that another
+ * process may be changing: whatever it says, just the record is read. */
+static void every_hint_of_a_size(void **state) {
+  char *dir = test_dir_make();
+  nxc_options o = test_options(dir);
+  static char body[400];
+  (void)state;
+  o.memory_bytes = 0;
+  nxc_cache *c = test_open_with(&o);
+  nxc__index *x = c->engine->store->index;
+  for (size_t size = 280; size < sizeof body; size++) { /* two classes, each of their sizes */
+    nxc_slice part = slice_of(body, size);
+    nxc_record r = test_record(slice("k"), &part);
+    memset(body, (int)size, size);
+    assert_int_equal(nxc_put(c, &r), NXC_OK);
+    size_t at = 0;
+    while (!atomic_load(&x->slots[at])) at++;
+    for (unsigned hint = 0; hint < 256; hint++) {
+      nxc_query q = {.key = slice("k")};
+      nxc_found found;
+      atomic_store(&x->access[at], (unsigned char)hint);
+      assert_int_equal(nxc_get(c, &q, &found), NXC_OK);
+      nxc_slice got = nxc_entry_part(found.entry, 0);
+      assert_int_equal(got.size, size);
+      assert_memory_equal(got.data, body, size);
+      nxc_entry_unref(found.entry);
+    }
+  }
+  nxc_close(c);
+  test_dir_remove(dir);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(flips_in_the_header),  cmocka_unit_test(flips_in_the_index),
       cmocka_unit_test(flips_in_the_data),    cmocka_unit_test(cut_and_extended),
       cmocka_unit_test(of_another_cache),     cmocka_unit_test(of_another_version),
       cmocka_unit_test(another_kind_of_file), cmocka_unit_test(other_names),
+      cmocka_unit_test(every_hint_of_a_size),
   };
   world_in_memory();
   return cmocka_run_group_tests(tests, NULL, NULL);
