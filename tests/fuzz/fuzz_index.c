@@ -157,7 +157,13 @@ static void patch_one(input *in, unsigned char *index, size_t size, unsigned cha
     memcpy(index + offset_of(model->slots) + slot_places[which % slot_count] * 8,
            index_bytes + offset_of(model->slots) + slot_places[n % slot_count] * 8, 8);
     break;
-  case 5: patch(index, size, offset_of(model->counters) + which * 8 % 4096, how, n); break;
+  case 5: /* counters, or the hints beside a bucket that is in use */
+    if (where & 8) {
+      patch(index, size, offset_of(model->access) + bucket, how, n);
+    } else {
+      patch(index, size, offset_of(model->counters) + which * 8 % 4096, how, n);
+    }
+    break;
   case 6: patch(data, DATA_BYTES, which % 4096, how, n); break;
   default: patch(data, DATA_BYTES, which, how, n); break;
   }
