@@ -8,7 +8,10 @@ const isFigure = (cell) => /^([-+−]?[\d.]+( ?%| ?MB)?( \(.*\))?|–|never.*)$/
 const rule = (head, lines) => head.map((_, at) => (at > 0 && lines.every((cells) => isFigure(cells[at])) ? '--:' : '---'));
 const table = (head, lines) => [line(head), line(rule(head, lines)), ...lines.map(line)].join('\n');
 
-const verdict = (reached) => (reached ? 'reached' : '**not reached**');
+function verdict(reached) {
+  if (reached === undefined) return 'not measured';
+  return reached ? 'reached' : '**not reached**';
+}
 
 /** A line for each setting and subject, a column for each metric. */
 function figuresTable({ row, figures }) {

@@ -13,7 +13,7 @@ export async function run(sizes) {
     tables: [table],
     goals: [
       { number: 10, goal: 'opening ≤ LMDB', figure: entries.map((count, i) => `${count}: ${digits(ours[i])} and ${digits(theirs[i])} µs`).join('; '), reached: ours.every((time, i) => time <= theirs[i]) },
-      { number: 10, goal: '1 000 000 entries ≤ 1.5 × 100 000', figure: entries.length > 1 ? digits(growth) : 'not measured', reached: entries.length > 1 && growth <= 1.5 },
+      { number: 10, goal: '1 000 000 entries ≤ 1.5 × 100 000', figure: entries.length > 1 ? digits(growth) : 'not measured', reached: entries.length > 1 ? growth <= 1.5 : undefined },
     ],
   };
 }

@@ -24,10 +24,10 @@ the promise.`;
 export const subjects = ['nextcache', 'next', 'fortedigital', 'trieb'];
 export const metrics = { resolves: 'µs until it resolves', obeyed: 'µs until obeyed by another process' };
 
-const settings = ({ smoke, rounds }) => [
-  { label: '1 k entries', entries: smoke ? 20 : 1000, rounds: Math.min(rounds, 10), patienceMs: smoke ? 500 : 12_000 },
-  { label: '100 k entries', entries: smoke ? 40 : 100_000, rounds: Math.min(rounds, 5), patienceMs: smoke ? 500 : 12_000 },
-];
+const settings = ({ smoke, rounds }) => [[1000, 10], [100_000, 5]].map(([most, roundsMost]) => {
+  const entries = smoke ? Math.round(Math.sqrt(most)) : most;
+  return { label: `${entries} entries`, entries, rounds: Math.min(rounds, roundsMost), patienceMs: smoke ? 500 : 12_000 };
+});
 
 // ---- in the processes of a subject ------------------------------------------------
 

@@ -13,7 +13,10 @@ export const subjects = ['nextcache', 'next', 'lmdb', 'better-sqlite3'];
 export const metrics = { cpu: 'µs of CPU per operation', wall: 'µs per operation', hits: '% hits' };
 
 export const settings = ({ smoke }) =>
-  [10_000, 100_000].map((keys) => ({ label: `${keys / 1000} k keys`, keys: smoke ? keys / 200 : keys, operations: smoke ? 50 : 5000 }));
+  [10_000, 100_000].map((most) => {
+    const keys = smoke ? most / 200 : most;
+    return { label: `${keys} keys`, keys, operations: smoke ? 50 : 5000 };
+  });
 
 const entryFor = (key) => entryOf(shapeOf(key), key);
 
