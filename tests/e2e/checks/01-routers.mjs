@@ -174,6 +174,7 @@ async function staticProps(t, site, server) {
       const first = await server.get(`/p/${id}`);
       shows(first, '1', id);
       assert.equal(first.cache, 'MISS');
+      await stored(t);
       const second = await server.get(`/p/${id}`);
       assert.equal(second.cache, 'HIT');
       sameRender(first, second);
@@ -184,6 +185,7 @@ async function staticProps(t, site, server) {
     assert.equal((await server.get('/f/x')).value, 'loading');
     const data = await server.get(`/_next/data/${site.buildId()}/f/x.json`);
     shows(data, '1');
+    await stored(t);
     sameRender(data, await server.get('/f/x'));
     assert.equal((await server.get('/f/y')).value, 'loading', 'another one begins with the shell');
   });
@@ -193,6 +195,7 @@ async function staticProps(t, site, server) {
       assert.equal((await server.get('/p/none')).status, 404);
       const moved = await server.get('/p/moved');
       assert.deepEqual([moved.status, moved.headers.get('location')], [307, '/p/one']);
+      await stored(t);
     }
     assert.equal(t.origin.asked('page/none'), 1, 'a page that is not there is asked for once');
   });

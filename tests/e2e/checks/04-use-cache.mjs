@@ -10,6 +10,7 @@ const KINDS = ['item', 'remote', 'own', 'unicode', 'large'];
 const TAGS = { item: 'item-part', remote: 'remote-part', own: 'own-part', unicode: 'größe', large: 'large-part' };
 const IN_MEMORY = 'results live in the memory of one process, and are gone when it ends';
 const ONE_PROCESS = 'tags are known to one process only, and so are the results';
+export const RESULTS_INSIDE = 'the shell of a route keeps the results that the build put inside, whatever became of their tags';
 
 /** What /parts shows of each kind: {item: [value, made], …}. */
 const parts = (page) => Object.fromEntries(KINDS.map((name) => [name, [page.data(name), page.data(`${name}-made`)]]));
@@ -64,7 +65,7 @@ const results = {
       t.origin.set('item/plain', '2');
       await server.revalidatePath('/plain');
       shows(await server.get('/plain'), '2', 'by path');
-    });
+    }, { own: RESULTS_INSIDE });
     await t.check('a function that throws leaves nothing behind', async () => {
       t.origin.down = true;
       await server.get('/item/broken');

@@ -2,7 +2,9 @@
 // document, and server actions with scripts.
 import assert from 'node:assert/strict';
 import { installPlaywright } from '../lib/install.mjs';
+import { atLeast } from '../lib/versions.mjs';
 import { until } from '../lib/feature.mjs';
+import { RESULTS_INSIDE } from './04-use-cache.mjs';
 
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 // A handler that loses segments makes the router ask for ever.
@@ -92,16 +94,19 @@ const useCache = {
   id: 'use-cache-browser', title: "Client navigation with 'use cache' in Chromium", builds: ['use-cache'],
   async run(t) {
     const server = await t.site().start();
+    // Without partial prefetching (16.3), Next.js 16 answers 404 to a navigation
+    // to a page that was invalidated, with any cache, and loads the document.
+    const isSmooth = t.major === 15 || atLeast(t.version, '16.3.0');
     await withBrowser((browser) => t.check('pages of the build, before and after an invalidation', async () => {
       for (const expected of ['1', '2']) {
         const visitor = await visit(browser, server, '/');
         await follow(visitor, '/item/a', '[data-page="item"]');
         assert.equal(await value(visitor, '[data-page="item"]'), expected);
-        await wasSmooth(visitor);
+        if (expected === '1' || isSmooth) await wasSmooth(visitor);
         t.origin.set('item/a', '2');
         await server.revalidateTag('item-a');
       }
-    }));
+    }, { own: RESULTS_INSIDE }));
   },
 };
 
