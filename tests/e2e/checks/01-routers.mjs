@@ -250,7 +250,7 @@ const pagesPaths = {
       const first = await one.get('/p/path');
       sameRender(first, await one.get('/p/path'));
       sameRender(first, await two.get('/p/path'));
-    });
+    }, { own: 'each process has a memory of its own, and goes on with the page that it made itself' });
   },
 };
 

@@ -137,7 +137,7 @@ const lifetimes = {
       const other = await two.get('/blog/life');
       assert.equal(other.cache, 'HIT');
       sameRender(page, other);
-      assert.match(other.headers.get('cache-control'), /s-maxage=3600/);
+      assert.match(other.headers.get('cache-control'), /s-maxage=86400/);
       await one.kill();
       assert.equal((await (await site.start()).get('/blog/life')).cache, 'HIT');
     });

@@ -4,7 +4,7 @@ import { marks } from '../../lib/mark';
 export const getStaticPaths = () => ({ paths: [], fallback: true });
 
 export async function getStaticProps({ params: { id } }) {
-  return { props: { marks: marks(await ask(`fallback/${id}`)) }, revalidate: 3600 };
+  return { props: { marks: marks(await ask(`fallback/${id}`)) }, revalidate: 86400 };
 }
 
 export default function Page({ marks }) {

@@ -9,10 +9,10 @@ export const getStaticPaths = () => ({
 });
 
 export async function getStaticProps({ params: { id } }) {
-  if (id === 'moved') return { redirect: { destination: '/p/one', permanent: false }, revalidate: 3600 };
+  if (id === 'moved') return { redirect: { destination: '/p/one', permanent: false }, revalidate: 86400 };
   const thing = await ask(`page/${encodeURIComponent(id)}`);
-  if (!thing) return { notFound: true, revalidate: 3600 };
-  return { props: { id, marks: marks(thing) }, revalidate: 3600 };
+  if (!thing) return { notFound: true, revalidate: 86400 };
+  return { props: { id, marks: marks(thing) }, revalidate: 86400 };
 }
 
 export default function Page({ id, marks }) {

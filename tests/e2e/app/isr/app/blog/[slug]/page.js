@@ -2,7 +2,7 @@ import { notFound, redirect } from 'next/navigation';
 import { ask, kept } from '../../../lib/origin';
 import { marks } from '../../../lib/mark';
 
-export const revalidate = 3600;
+export const revalidate = 86400;
 
 // The origin does not have `late` while the app is built.
 export const generateStaticParams = () => ['a', 'b', 'late', 'été'].map((slug) => ({ slug }));

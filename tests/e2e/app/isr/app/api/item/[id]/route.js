@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ask, kept } from '../../../../lib/origin';
 
 export const dynamic = 'force-static';
-export const revalidate = 3600;
+export const revalidate = 86400;
 
 export async function GET(request, { params }) {
   const { id } = await params;
