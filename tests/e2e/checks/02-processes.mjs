@@ -212,7 +212,10 @@ const actions = {
     await t.check('the answer of the action and the next page of another process are fresh', async () => {
       for (const server of [one, two]) shows(await server.get('/actions'), '1');
       t.origin.set('post/action', '2');
-      shows(await one.submit('/actions'), '2', 'the answer');
+      const answer = await one.submit('/actions');
+      // Without scripts, Next.js 14 renders the answer before it tells any
+      // handler what the action revalidated.
+      if (t.major > 14) shows(answer, '2', 'the answer');
       shows(await two.get('/actions'), '2', 'in another process');
       shows(await one.get('/actions'), '2', 'in the same');
     }, { own: ONE_PROCESS });
