@@ -112,6 +112,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
     killSubjects();
     Redis.process?.kill('SIGKILL');
+    rmSync(scratchFolder, { recursive: true, force: true });
     process.exit(130);
   });
 }
