@@ -126,12 +126,12 @@ for (const entry of VERSIONS.filter(({ version }) => options.versions.length ===
     console.log(`not ok - ${entry.version}: it can be installed\n${error.stack}`);
   }
   console.log(`# ${entry.version}: ${Math.round((Date.now() - begin) / 1000)} s`);
+  results.save(options.checks.length > 0);
   all.push(results);
   for (const name of Object.keys(totals)) totals[name] += results.count(name);
 }
 origin.close();
 console.log(`\n${matrix(all)}`);
-for (const results of all) results.save(options.checks.length > 0);
 documented();
 if (options.engine === 'next') console.log(`# ${totals.differs} checks in which Next's own cache differs, each with its reason`);
 console.log(`e2e: ${totals.passed} passed, ${totals.failed} failed`);
