@@ -44,6 +44,8 @@ const server = createServer((request, response) => {
       response.end(JSON.stringify(body));
     });
 });
+// Longer than those who keep connections to it: else one is closed just as it is used again.
+server.keepAliveTimeout = 600_000;
 server.listen(Number(process.env.PORT ?? 4100), '127.0.0.1', () =>
   console.log(`back office: http://127.0.0.1:${server.address().port}`));
 

@@ -12,6 +12,7 @@ export class Origin {
   /** On `port` if it is free, because the address is part of every fetch's key. */
   async open(port) {
     this.server = http.createServer((request, response) => this.#answer(request, response));
+    this.server.keepAliveTimeout = 0; // never closed just as it is used again
     try {
       await once(this.server.listen(port, '127.0.0.1'), 'listening');
     } catch {

@@ -23,6 +23,8 @@ export class BackOffice {
   async open() {
     mkdirSync(this.folder, { recursive: true });
     this.door = http.createServer((request, response) => this.#pass(request, response));
+    // An idle connection that is closed just when a busy build uses it again fails the build.
+    this.door.keepAliveTimeout = 0;
     this.door.listen(0, '127.0.0.1');
     await once(this.door, 'listening');
     this.url = `http://127.0.0.1:${this.door.address().port}`;
@@ -65,7 +67,7 @@ export class BackOffice {
     const name = `${request.method} ${request.url}`;
     this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
     const onward = http.request(
-      { host: '127.0.0.1', port: this.port, method: request.method, path: request.url, headers: request.headers },
+      { agent: false, host: '127.0.0.1', port: this.port, method: request.method, path: request.url, headers: request.headers },
       (answer) => {
         response.writeHead(answer.statusCode, answer.headers);
         answer.pipe(response);
