@@ -25,11 +25,25 @@ async function visit(browser, server, path) {
   return { page, seen };
 }
 
+/** Until the router has asked for what it prefetches, and was answered: a link
+ *  that is followed before leads to other requests. */
+async function prefetched({ page, seen }, link) {
+  const isOf = (path) => path.endsWith(link) || path.endsWith(`${link}.json`);
+  const asked = () => seen.navigations.filter((url) => isOf(new URL(url).pathname)).length;
+  let before = -1;
+  await until(async () => {
+    const [last, now] = [before, asked()];
+    before = now;
+    await page.waitForTimeout(300);
+    return now > 0 && now === last;
+  }, Boolean, 3000);
+}
+
 /** Follows a link and waits for the page that it leads to. */
-async function follow({ page }, link, selector) {
-  await page.click(`[data-link="${link}"]`);
-  await page.waitForSelector(selector, { timeout: 10_000 });
-  await page.waitForLoadState('networkidle');
+async function follow(visitor, link, selector) {
+  await prefetched(visitor, link);
+  await visitor.page.click(`[data-link="${link}"]`);
+  await visitor.page.waitForSelector(selector, { timeout: 10_000 });
 }
 
 const value = ({ page }, selector) => page.getAttribute(selector, 'data-value');

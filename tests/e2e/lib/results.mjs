@@ -24,9 +24,9 @@ export class Results {
   save(partial) {
     const before = (partial && Results.load(this.version, this.engine)?.rows) || [];
     const kept = before.map((row) => this.rows.find(({ id }) => id === row.id) ?? row);
-    this.rows = [...kept, ...this.rows.filter(({ id }) => !before.some((row) => row.id === id))];
+    const rows = [...kept, ...this.rows.filter(({ id }) => !before.some((row) => row.id === id))];
     mkdirSync(join(workFolder, 'results'), { recursive: true });
-    writeFileSync(fileOf(this.version, this.engine), `${JSON.stringify(this.rows, null, 1)}\n`);
+    writeFileSync(fileOf(this.version, this.engine), `${JSON.stringify(rows, null, 1)}\n`);
   }
 
   #row({ id, title }) {
