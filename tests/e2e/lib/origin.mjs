@@ -3,6 +3,8 @@
 import { once } from 'node:events';
 import http from 'node:http';
 
+const LONGEST_HANG_MS = 15_000;
+
 export class Origin {
   #values = new Map();
   #counts = new Map();
@@ -37,14 +39,17 @@ export class Origin {
     return this.#counts.get(name) ?? 0;
   }
 
-  /** Answers for a thing wait until the function that is returned is called. */
+  /** Answers for a thing wait until the function that is returned is called,
+   *  or for as long as a check is worth. */
   hang(name) {
     let release;
     this.#hanging.set(name, new Promise((resolve) => { release = resolve; }));
-    return () => {
+    const end = () => {
       this.#hanging.delete(name);
       release();
     };
+    setTimeout(end, LONGEST_HANG_MS).unref();
+    return end;
   }
 
   reset() {
