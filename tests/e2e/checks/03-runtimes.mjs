@@ -99,8 +99,8 @@ const cluster = {
 const threads = {
   id: 'worker-threads', title: 'A build with experimental.workerThreads', builds: ['turbopack'],
   absent: (version) => {
-    if (numbers(version)[0] === 15) return 'the build fails in Next.js itself (DATA_CLONE_ERR), with any cache';
-    return numbers(version)[0] === 14 ? 'the build fails in Next.js itself (it asks a port called "undefined"), with any cache' : undefined;
+    if (numbers(version)[0] === 15) return 'the build fails in Next.js itself (DATA_CLONE_ERR)';
+    return numbers(version)[0] === 14 ? 'the build fails in Next.js itself (it asks a port called "undefined")' : undefined;
   },
   async run(t) {
     const site = t.site();
