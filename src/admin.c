@@ -23,8 +23,6 @@
 #include "tags.h"
 #include "times.h"
 
-#define VERSION_DIR "v1"
-
 struct nxc_view {
   nxc__index *index;
   nxc__ring ring;
@@ -96,13 +94,13 @@ static int open_subdirectory(const problem *p, int *out) {
   if (parent < 0 && errno == ENOENT) return tell(p, NXC_MISS, "there is no such directory");
   if (parent < 0) return tell(p, NXC_E_IO, "%s", strerror(errno));
   int rc = NXC_OK;
-  if (fstatat(parent, VERSION_DIR, &st, AT_SYMLINK_NOFOLLOW)) {
+  if (fstatat(parent, NXC__VERSION_DIR, &st, AT_SYMLINK_NOFOLLOW)) {
     rc = errno == ENOENT ? tell_absent(p, parent) : tell(p, NXC_E_IO, "%s", strerror(errno));
   } else if (S_ISDIR(st.st_mode) && st.st_uid != geteuid()) {
     rc = tell_foreign(p, st.st_uid);
   } else {
-    *out = openat(parent, VERSION_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    if (*out < 0) rc = tell(p, NXC_E_IO, VERSION_DIR ": %s", strerror(errno));
+    *out = openat(parent, NXC__VERSION_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (*out < 0) rc = tell(p, NXC_E_IO, NXC__VERSION_DIR ": %s", strerror(errno));
   }
   close(parent);
   return rc;
@@ -121,7 +119,8 @@ static int tell_format(const problem *p, int dir) {
                 h.version, nxc_version());
   }
   return tell(p, NXC_E_FORMAT,
-              "the index (" VERSION_DIR "/index) is damaged; a server that opens the cache makes "
+              "the index (" NXC__VERSION_DIR
+              "/index) is damaged; a server that opens the cache makes "
               "it anew, empty");
 }
 
@@ -129,7 +128,7 @@ static int open_files(const problem *p, int dir, nxc_view *v) {
   int rc = nxc__index_open(dir, &v->index);
   if (rc == NXC_MISS) return tell(p, rc, "no cache is there");
   if (rc == NXC_E_FORMAT) return tell_format(p, dir);
-  if (rc == NXC_E_IO) return tell(p, rc, VERSION_DIR "/index: %s", strerror(errno));
+  if (rc == NXC_E_IO) return tell(p, rc, NXC__VERSION_DIR "/index: %s", strerror(errno));
   if (rc != NXC_OK) return tell(p, rc, "%s", nxc_strerror(rc));
   if (nxc__epoch_load(v->index) & NXC__EPOCH_DEAD) {
     rc = tell(p, NXC_MISS, "the cache was removed a moment ago");
@@ -148,9 +147,9 @@ int nxc_view_owner(const char *dir, uint32_t *uid, uint32_t *gid) {
   struct stat st;
   int parent = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (parent < 0) return errno == ENOENT ? NXC_MISS : NXC_E_IO;
-  int rc = fstatat(parent, VERSION_DIR, &st, AT_SYMLINK_NOFOLLOW) == 0 ? NXC_OK
-           : errno == ENOENT                                           ? NXC_MISS
-                                                                       : NXC_E_IO;
+  int rc = fstatat(parent, NXC__VERSION_DIR, &st, AT_SYMLINK_NOFOLLOW) == 0 ? NXC_OK
+           : errno == ENOENT                                                ? NXC_MISS
+                                                                            : NXC_E_IO;
   close(parent);
   if (rc != NXC_OK) return rc;
   *uid = st.st_uid;
@@ -189,7 +188,7 @@ int nxc_view_is_over(const nxc_view *v) {
   char path[4096];
   struct stat st;
   if (nxc__epoch_load(v->index) & NXC__EPOCH_DEAD) return 1;
-  snprintf(path, sizeof path, "%s/" VERSION_DIR "/index", v->dir);
+  snprintf(path, sizeof path, "%s/" NXC__VERSION_DIR "/index", v->dir);
   return lstat(path, &st) || st.st_ino != v->index->ino || st.st_dev != v->index->dev;
 }
 

@@ -23,6 +23,9 @@ _Static_assert(sizeof(nxc__word) == 8 && ATOMIC_LLONG_LOCK_FREE == 2, "words are
 #ifndef NXC__FORMAT
 #define NXC__FORMAT 1
 #endif
+#define NXC__TEXT_OF(number) #number
+#define NXC__NAME_OF(number) "v" NXC__TEXT_OF(number)
+#define NXC__VERSION_DIR NXC__NAME_OF(NXC__FORMAT) /* of the cache directory */
 
 #define NXC__UNIT 64           /* bytes; records start at a multiple of it */
 #define NXC__WAYS 8            /* slots, or tag rows, of a bucket */

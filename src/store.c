@@ -20,9 +20,6 @@
 
 #include "sibling.h"
 
-#define TEXT_OF(number) #number
-#define NAME_OF(number) "v" TEXT_OF(number)
-#define VERSION_DIR NAME_OF(NXC__FORMAT)
 #define TRIES 16
 #define DEFAULT_DISK_BYTES (UINT64_C(1) << 30)
 
@@ -98,7 +95,8 @@ static void write_cachedir_tag(int parent) {
 static int fail_by_owner(nxc__trouble *t, const char *dir, uid_t owner) {
   char text[160];
   snprintf(text, sizeof text,
-           "its subdirectory " VERSION_DIR " belongs to uid %u and this process runs as uid %u",
+           "its subdirectory " NXC__VERSION_DIR
+           " belongs to uid %u and this process runs as uid %u",
            (unsigned)owner, (unsigned)geteuid());
   return fail(t, dir, EPERM, text);
 }
@@ -126,18 +124,18 @@ static int open_parent(const char *dir, nxc__trouble *t) {
 static int open_version_dir(int parent, const char *dir, nxc__trouble *t) {
   struct stat st;
   int error = 0, fd = -1;
-  if (mkdirat(parent, VERSION_DIR, 0700) == 0) {
+  if (mkdirat(parent, NXC__VERSION_DIR, 0700) == 0) {
     write_cachedir_tag(parent);
     fsync(parent);
   } else if (errno != EEXIST) {
     error = errno;
   }
   if (!error) {
-    fd = openat(parent, VERSION_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    fd = openat(parent, NXC__VERSION_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     error = errno;
   }
-  if (fd < 0 && error == EACCES && fstatat(parent, VERSION_DIR, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-      st.st_uid != geteuid()) {
+  if (fd < 0 && error == EACCES &&
+      fstatat(parent, NXC__VERSION_DIR, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid != geteuid()) {
     return fail_by_owner(t, dir, st.st_uid);
   }
   if (fd < 0) return fail(t, dir, error, NULL);
