@@ -43,12 +43,23 @@ function isAlive(pid) {
   }
 }
 
-function link(file) {
+function link(file, now) {
   try {
-    fs.symlinkSync(String(process.pid), file);
+    fs.symlinkSync(`${process.pid}.${now}`, file);
     return true;
   } catch (error) {
     if (error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** When a live process told of it, by its claim; 0 for none. A process that was started again says it again. */
+function toldAt(file) {
+  try {
+    const [pid, at] = fs.readlinkSync(file).split('.').map(Number);
+    return isAlive(pid) ? at : 0;
+  } catch (error) {
+    if (error.code === 'ENOENT') return 0;
     throw error;
   }
 }
@@ -60,22 +71,23 @@ function sweep(dir, minute) {
   }
 }
 
-/** Whether this process is the one that tells of `cause` in this minute. */
-function claim(cause, minute) {
+/** Whether this process is the one that tells of `cause` now, and nobody did in the minute before. */
+function claim(cause, now) {
   try {
     const dir = claimsDirectory();
     if (!dir) return true;
     // Another site of this user has causes of its own.
     const name = crypto.createHash('sha256').update(`${process.cwd()}\0${cause}`).digest('hex').slice(0, 24);
-    const file = path.join(/* turbopackIgnore: true */ dir, `${name}.${minute}`);
-    if (link(file)) {
+    const minute = Math.floor(now / MINUTE_MS);
+    const [file, before] = [minute, minute - 1].map((m) => path.join(/* turbopackIgnore: true */ dir, `${name}.${m}`));
+    if (now - toldAt(before) < MINUTE_MS) return false;
+    if (link(file, now)) {
       sweep(dir, minute);
       return true;
     }
-    // A process that was started again says it again.
-    if (isAlive(Number(fs.readlinkSync(file)))) return false;
+    if (toldAt(file)) return false;
     fs.rmSync(file, { force: true });
-    return link(file);
+    return link(file, now);
   } catch {
     return true;
   }
@@ -85,12 +97,13 @@ function claim(cause, minute) {
 
 const told = () => shared('log.told', () => new BoundedMap(CAUSES_MAX));
 
-/** Prints a line, unless one was printed for this cause in this minute. */
+/** Prints a line, unless one was printed for this cause in the minute before. */
 function warn(cause, text = cause) {
-  const minute = Math.floor(Date.now() / MINUTE_MS);
-  if (told().get(cause) === minute) return;
-  told().set(cause, minute);
-  if (claim(cause, minute)) console.warn(`nextcache: ${text.replace(/\s*\n\s*/g, ' ')}`);
+  const now = Date.now();
+  const age = now - told().get(cause);
+  if (age >= 0 && age < MINUTE_MS) return;
+  told().set(cause, now);
+  if (claim(cause, now)) console.warn(`nextcache: ${text.replace(/\s*\n\s*/g, ' ')}`);
 }
 
 /** The same, but only once in the life of the process. */
