@@ -170,6 +170,15 @@ typedef struct cli_selection {
 
 bool cli_selects(const cli_selection *selection, const nxc_seen *seen);
 
+/* ---- why things were invalidated (reasons.c) -------------------------------------------------- */
+
+/* Notes a reason; where it cannot, one warning. `by` says who gave it. */
+void cli_reasons_add(const char *by, const char *reason, const char *const *tags, size_t count);
+
+/* The last ones, the newest first, at most `limit` (0: all): an array of objects with
+ * time_ms, tags, reason and by. Texts may hold anything. */
+json_t *cli_reasons_read(size_t limit);
+
 /* ---- counters (counters.c) ---------------------------------------------------------------------- */
 
 typedef struct cli_counter {

@@ -32,7 +32,7 @@ int cli_cmd_invalidate(const cli_command *self, int argc, char **argv) {
   cli_list paths = {NULL, 0};
   cli_tags tags = {NULL, 0};
   bool whole = true;
-  const char *type = NULL;
+  const char *type = NULL, *reason = NULL;
   bool stale = false;
   double expire = -1;
   int code;
@@ -41,6 +41,7 @@ int cli_cmd_invalidate(const cli_command *self, int argc, char **argv) {
       {"type", CLI_TEXT, &type, "TYPE", "of the paths: page or layout, as in revalidatePath"},
       {"stale", CLI_FLAG, &stale, NULL, "serve it once more while it is refreshed"},
       {"expire", CLI_SECONDS, &expire, "SECONDS", "with --stale: dead after that time"},
+      {"reason", CLI_TEXT, &reason, "TEXT", "why, for nextcache tags --reasons and the dashboard"},
       {0},
   };
 
@@ -65,6 +66,9 @@ int cli_cmd_invalidate(const cli_command *self, int argc, char **argv) {
         "(apt install libssl-dev, and build again)");
   }
   code = mark(&tags, !stale ? 0 : expire < 0 ? NXC_NEVER : (int64_t)(expire * 1000));
+  if (code == CLI_OK && reason) {
+    cli_reasons_add("nextcache invalidate", reason, (const char *const *)tags.items, tags.count);
+  }
   cli_tags_free(&tags);
   return code;
 }

@@ -1,4 +1,6 @@
-/* cmd_tags.c - nextcache tags: which tags entries carry, and when they were marked. */
+/* cmd_tags.c - nextcache tags: which tags entries carry, when they were marked, and the
+ * last reasons that were given for it.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,11 +132,40 @@ static void print_all(const tally *t, size_t limit, bool json) {
   }
 }
 
+/* ---- reasons -------------------------------------------------------------------------- */
+
+static void put_string(const json_t *text) {
+  cli_put_text(stdout, (nxc_slice){json_string_value(text), json_string_length(text)});
+}
+
+static int print_reasons(size_t limit, bool json) {
+  json_t *list = cli_reasons_read(limit), *record, *tag;
+  size_t i, k;
+  if (json) return cli_put_json(list);
+  json_array_foreach(list, i, record) {
+    int64_t ago = cli_now_ms() - json_integer_value(json_object_get(record, "time_ms"));
+    printf("%8s ago  ", cli_duration(ago).text);
+    put_string(json_object_get(record, "by"));
+    printf(": ");
+    put_string(json_object_get(record, "reason"));
+    json_array_foreach(json_object_get(record, "tags"), k, tag) {
+      printf("%s", k ? ", " : "  [");
+      put_string(tag);
+    }
+    puts(k ? "]" : "");
+  }
+  printf("%s reasons\n", cli_count(json_array_size(list)).text);
+  json_decref(list);
+  return CLI_OK;
+}
+
+/* ---- the command ------------------------------------------------------------------------ */
+
 int cli_cmd_tags(const cli_command *self, int argc, char **argv) {
   cli_selection selection = {.classes = 0};
   tally t = {.selection = &selection};
   const char *sort = "entries";
-  bool json = false;
+  bool json = false, reasons = false;
   uint64_t limit = 0;
   int code;
   nxc_view *view;
@@ -143,6 +174,7 @@ int cli_cmd_tags(const cli_command *self, int argc, char **argv) {
       {"begins", CLI_TEXT, &t.begins, "TEXT", "only tags that begin so"},
       {"sort", CLI_TEXT, &sort, "ORDER", "entries (most first), name or mark (newest first)"},
       {"limit", CLI_NUMBER, &limit, "N", "only the first N"},
+      {"reasons", CLI_FLAG, &reasons, NULL, "instead: the last reasons given, the newest first"},
       {"json", CLI_FLAG, &json, NULL, "as JSON"},
       {0},
   };
@@ -154,6 +186,10 @@ int cli_cmd_tags(const cli_command *self, int argc, char **argv) {
   }
   code = cli_view(&view);
   if (code != CLI_OK) return code;
+  if (reasons) {
+    nxc_view_close(view);
+    return print_reasons((size_t)limit, json);
+  }
   if (nxc_view_each(view, collect, &t) != NXC_OK) code = cli_fail(CLI_UNREADABLE, "out of memory");
   cli_progress_end();
   merge(&t, view);

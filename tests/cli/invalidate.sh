@@ -60,3 +60,37 @@ nc invalidate --dir "$dir" --path shop
 is 'a path that is none' $code 2
 nc invalidate --dir "$dir" --path /shop --type route
 is 'a type that is none' $code 2
+
+# Reasons: a bounded list that all processes share, and that no damage breaks.
+nc invalidate --dir "$dir" prices --path /shop --reason $'the \x1bsale "begins"'
+is 'a reason' "$code $out" '0 marked 2 tags dead'
+nc tags --dir "$dir" --reasons --json
+is 'stands in the list' "$(json '.[0] | .by + "|" + (.tags | join(",")) + "|" + .reason')" \
+  $'nextcache invalidate|prices,_N_T_/shop|the \x1bsale "begins"'
+is 'with its time' "$(json '.[0].time_ms > 1700000000000')" true
+nc tags --dir "$dir" --reasons
+has 'for people' "$out" '^ +[0-9.]+s ago  nextcache invalidate: the .*sale "begins"  \[prices, _N_T_/shop\]$'
+hasnt 'without escapes' "$out" $'\033'
+list=$dir/v1/invalidations
+is 'nobody else reads it' "$(stat -c %a "$list")" 600
+printf '{"time_ms":1,"tags":["torn' >>"$list"
+nc invalidate --dir "$dir" a --reason after
+printf '\n{"time_ms":"1"}\n[]\n\0\n{"time_ms":1,"tags":[1],"reason":"","by":""}\n' >>"$list"
+nc tags --dir "$dir" --reasons --json
+is 'damaged lines are skipped' "$code $(json 'map(.reason) | join("|")' | tr -d '\033')" '0 after|the sale "begins"'
+for _ in $(seq 40); do
+  nc invalidate --dir "$dir" $(seq 1000 1600) --reason "$(head -c 5000 /dev/zero | tr '\0' x)"
+done
+nc tags --dir "$dir" --reasons --json --limit 1
+is 'a long one is cut, and tags that do not fit are left out' \
+  "$(json '.[0] | (.reason | length) == 300 and (.tags | length) > 100 and (.tags | length) < 601')" true
+is 'and the list is bounded' "$(($(cat "$list" "$list.1" | wc -c) < 2 * (65536 + 4096 + 2)))" 1
+nc clear --dir "$dir" --app
+nc tags --dir "$dir" --reasons --json
+is 'a clear does not forget why' "$code $(json 'length > 10')" '0 true'
+rm "$list"
+ln -s /etc/passwd "$list"
+nc invalidate --dir "$dir" a --reason nowhere
+has 'a link is not followed' "$code $err" '^0 .*could not be noted'
+nc invalidate --dir "$dir" a
+is 'no reason is needed' "$code $err" '0 '
