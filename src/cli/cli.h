@@ -195,4 +195,8 @@ uint64_t cli_counter_of(const cli_counter *counter, const nxc_stats *stats, unsi
 uint64_t cli_sum(const uint64_t row[NXC_CLASSES]);
 json_t *cli_stats_json(const nxc_stats *stats);
 
+/* Shape, counters, times and processes, as `stats --json` has them (report.c); new, or
+ * NULL: out of memory. */
+json_t *cli_report(const nxc_view *view);
+
 #endif

@@ -86,45 +86,6 @@ static void print_processes(const nxc_process *list, size_t count) {
   if (!count) puts("       - no process has the cache open");
 }
 
-/* ---- JSON ---------------------------------------------------------------------------- */
-
-static json_t *shape_json(const nxc_shape *s) {
-  return json_pack("{s:s, s:I, s:I, s:I, s:I, s:i, s:i, s:i, s:i, s:i, s:i, s:I, s:I}", "instance",
-                   s->instance, "limit_bytes", (json_int_t)s->limit_bytes, "held_bytes",
-                   (json_int_t)s->held_bytes, "index_bytes", (json_int_t)s->index_bytes,
-                   "record_bytes", (json_int_t)s->record_bytes, "segment_bytes",
-                   (int)s->segment_bytes, "segments", (int)s->segments, "slots", (int)s->slots,
-                   "slots_used", (int)s->slots_used, "tag_rows", (int)s->tag_rows, "tag_rows_used",
-                   (int)s->tag_rows_used, "floor_ms", (json_int_t)s->floor_ms, "origin_ms",
-                   (json_int_t)s->origin_ms);
-}
-
-static json_t *times_json(const nxc_view *view) {
-  static const char *const names[] = {"disk_reads", "puts", "invalidations"};
-  json_t *object = json_object();
-  for (int i = NXC_TIMED_READ; i <= NXC_TIMED_MARK; i++) {
-    nxc_times t;
-    nxc_view_times(view, (nxc_timed)i, &t);
-    json_object_set_new(object, names[i],
-                        json_pack("{s:I, s:f, s:f, s:f}", "timed", (json_int_t)t.count, "p50_us",
-                                  t.p50_us, "p90_us", t.p90_us, "p99_us", t.p99_us));
-  }
-  return object;
-}
-
-static json_t *processes_json(const nxc_process *list, size_t count) {
-  json_t *array = json_array();
-  for (size_t i = 0; i < count; i++) {
-    nxc_slice command = {list[i].command, strlen(list[i].command)};
-    json_array_append_new(
-        array,
-        json_pack("{s:o, s:o, s:o}", "pid",
-                  list[i].pid ? json_integer((json_int_t)list[i].pid) : json_null(), "command",
-                  cli_json_text(command), "counters", cli_stats_json(&list[i].stats)));
-  }
-  return array;
-}
-
 /* ---- the command ----------------------------------------------------------------------- */
 
 static int once(nxc_view *view, bool json) {
@@ -132,25 +93,18 @@ static int once(nxc_view *view, bool json) {
   nxc_shape shape;
   nxc_process *list;
   size_t count;
-  const char *dir = cli_where()->dir;
 
-  nxc_view_stats(view, &stats);
-  nxc_view_shape(view, &shape);
+  if (json) return cli_put_json(cli_report(view));
   if (nxc_view_processes(view, &list, &count) != NXC_OK) {
     return cli_fail(CLI_UNREADABLE, "out of memory");
   }
-  if (json) {
-    cli_put_json(json_pack("{s:o, s:o, s:o, s:o, s:o}", "dir",
-                           cli_json_text((nxc_slice){dir, strlen(dir)}), "cache",
-                           shape_json(&shape), "total", cli_stats_json(&stats), "times",
-                           times_json(view), "processes", processes_json(list, count)));
-  } else {
-    printf("%s\n\n", dir);
-    print_classes(&stats);
-    print_rest(&stats, &shape);
-    print_times(view);
-    print_processes(list, count);
-  }
+  nxc_view_stats(view, &stats);
+  nxc_view_shape(view, &shape);
+  printf("%s\n\n", cli_where()->dir);
+  print_classes(&stats);
+  print_rest(&stats, &shape);
+  print_times(view);
+  print_processes(list, count);
   free(list);
   return CLI_OK;
 }

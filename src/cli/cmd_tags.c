@@ -5,113 +5,33 @@
 #include <string.h>
 
 #include "commands.h"
+#include "tag_sums.h"
 
-typedef struct sum { /* of one tag; while collecting, one tag of one entry */
-  char *tag;
-  size_t size;
-  uint64_t entries, hits, bytes; /* hits: entries that a get would find */
-  nxc_tag_marks marks;
-} sum;
-
-typedef struct tally {
+typedef struct walk {
   const cli_selection *selection;
   const char *begins;
-  sum *sums;
-  size_t count, room;
-} tally;
-
-static void add(tally *t, nxc_slice tag, const nxc_seen *seen) {
-  if (t->begins && (tag.size < strlen(t->begins) ||
-                    memcmp(tag.data ? tag.data : "", t->begins, strlen(t->begins)) != 0)) {
-    return;
-  }
-  if (t->count == t->room) {
-    t->room = t->room ? 2 * t->room : 1024;
-    t->sums = cli_alloc(t->sums, t->room * sizeof *t->sums);
-  }
-  char *copy = cli_alloc(NULL, tag.size);
-  if (tag.size) memcpy(copy, tag.data, tag.size);
-  t->sums[t->count++] = (sum){.tag = copy,
-                              .size = tag.size,
-                              .entries = 1,
-                              .hits = seen->result != NXC_MISS,
-                              .bytes = seen->disk_bytes};
-}
+  cli_tag_sums sums;
+} walk;
 
 static int collect(void *arg, const nxc_seen *seen) {
-  tally *t = arg;
-  nxc_record r;
+  walk *w = arg;
   cli_progress("reading", seen->number, seen->count);
-  if (!seen->entry || !cli_selects(t->selection, seen)) return 1;
-  nxc_entry_read(seen->entry, &r);
-  for (size_t i = 0; i < r.tag_count; i++) add(t, nxc_entry_tag(seen->entry, i), seen);
+  if (cli_selects(w->selection, seen)) cli_tag_sums_add(&w->sums, seen, w->begins);
   return 1;
-}
-
-/* ---- adding up ----------------------------------------------------------------------- */
-
-static int by_tag(const void *a, const void *b) {
-  const sum *x = a, *y = b;
-  int order = memcmp(x->tag, y->tag, x->size < y->size ? x->size : y->size);
-  return order ? order : (x->size > y->size) - (x->size < y->size);
-}
-
-static int by_entries(const void *a, const void *b) {
-  const sum *x = a, *y = b;
-  int order = (x->entries < y->entries) - (x->entries > y->entries);
-  return order ? order : by_tag(a, b);
-}
-
-static int64_t last_mark(const sum *s) {
-  return s->marks.dead_ms > s->marks.stale_ms ? s->marks.dead_ms : s->marks.stale_ms;
-}
-
-static int by_mark(const void *a, const void *b) {
-  int64_t x = last_mark(a), y = last_mark(b);
-  return x == y ? by_entries(a, b) : (x < y) - (x > y);
-}
-
-/* One row for each tag, with its marks. */
-static void merge(tally *t, const nxc_view *view) {
-  size_t n = 0;
-  if (t->count) qsort(t->sums, t->count, sizeof *t->sums, by_tag);
-  for (size_t i = 0; i < t->count; i++) {
-    sum *s = &t->sums[i], *last = n ? &t->sums[n - 1] : NULL;
-    if (last && by_tag(last, s) == 0) {
-      last->entries++;
-      last->hits += s->hits;
-      last->bytes += s->bytes;
-      free(s->tag);
-    } else {
-      t->sums[n++] = *s;
-    }
-  }
-  t->count = n;
-  for (size_t i = 0; i < n; i++) {
-    nxc_view_tag(view, (nxc_slice){t->sums[i].tag, t->sums[i].size}, &t->sums[i].marks);
-  }
 }
 
 /* ---- output --------------------------------------------------------------------------- */
 
-static void print_row(const sum *s, int64_t now) {
-  int64_t mark = last_mark(s);
-  const char *kind = !mark ? "-" : s->marks.dead_ms >= s->marks.stale_ms ? "dead" : "stale";
+static void print_row(const cli_tag_sum *s, int64_t now) {
+  int64_t mark = cli_tag_last_mark(s);
+  const char *kind = !mark ? "-" : cli_tag_is_dead(s) ? "dead" : "stale";
   printf("%9s  %9s  %9s  %-5s  %8s  ", cli_count(s->entries).text, cli_count(s->hits).text,
          cli_bytes(s->bytes).text, kind, mark ? cli_duration(now - mark).text : "-");
   cli_put_text(stdout, (nxc_slice){s->tag, s->size});
   putchar('\n');
 }
 
-static json_t *row_json(const sum *s) {
-  return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "tag",
-                   cli_json_text((nxc_slice){s->tag, s->size}), "entries", (json_int_t)s->entries,
-                   "hits", (json_int_t)s->hits, "bytes", (json_int_t)s->bytes, "dead_ms",
-                   (json_int_t)s->marks.dead_ms, "stale_ms", (json_int_t)s->marks.stale_ms,
-                   "deadline_ms", (json_int_t)s->marks.deadline_ms);
-}
-
-static void print_all(const tally *t, size_t limit, bool json) {
+static void print_all(const cli_tag_sums *t, size_t limit, bool json) {
   json_t *array = json ? json_array() : NULL;
   int64_t now = cli_now_ms();
   if (!json) {
@@ -120,9 +40,9 @@ static void print_all(const tally *t, size_t limit, bool json) {
   }
   for (size_t i = 0; i < t->count && (!limit || i < limit); i++) {
     if (json) {
-      json_array_append_new(array, row_json(&t->sums[i]));
+      json_array_append_new(array, cli_tag_json(&t->items[i]));
     } else {
-      print_row(&t->sums[i], now);
+      print_row(&t->items[i], now);
     }
   }
   if (json) {
@@ -163,7 +83,7 @@ static int print_reasons(size_t limit, bool json) {
 
 int cli_cmd_tags(const cli_command *self, int argc, char **argv) {
   cli_selection selection = {.classes = 0};
-  tally t = {.selection = &selection};
+  walk w = {.selection = &selection};
   const char *sort = "entries";
   bool json = false, reasons = false;
   uint64_t limit = 0;
@@ -171,7 +91,7 @@ int cli_cmd_tags(const cli_command *self, int argc, char **argv) {
   nxc_view *view;
   const cli_option options[] = {
       {"class", CLI_CLASS, &selection.classes, "NAME", "only tags of such entries"},
-      {"begins", CLI_TEXT, &t.begins, "TEXT", "only tags that begin so"},
+      {"begins", CLI_TEXT, &w.begins, "TEXT", "only tags that begin so"},
       {"sort", CLI_TEXT, &sort, "ORDER", "entries (most first), name or mark (newest first)"},
       {"limit", CLI_NUMBER, &limit, "N", "only the first N"},
       {"reasons", CLI_FLAG, &reasons, NULL, "instead: the last reasons given, the newest first"},
@@ -190,13 +110,15 @@ int cli_cmd_tags(const cli_command *self, int argc, char **argv) {
     nxc_view_close(view);
     return print_reasons((size_t)limit, json);
   }
-  if (nxc_view_each(view, collect, &t) != NXC_OK) code = cli_fail(CLI_UNREADABLE, "out of memory");
+  if (nxc_view_each(view, collect, &w) != NXC_OK) code = cli_fail(CLI_UNREADABLE, "out of memory");
   cli_progress_end();
-  merge(&t, view);
-  if (t.count && !name) qsort(t.sums, t.count, sizeof *t.sums, mark ? by_mark : by_entries);
-  print_all(&t, (size_t)limit, json);
-  for (size_t i = 0; i < t.count; i++) free(t.sums[i].tag);
-  free(t.sums);
+  cli_tag_sums_merge(&w.sums, view);
+  if (w.sums.count && !name) {
+    qsort(w.sums.items, w.sums.count, sizeof *w.sums.items,
+          mark ? cli_tag_by_mark : cli_tag_by_entries);
+  }
+  print_all(&w.sums, (size_t)limit, json);
+  cli_tag_sums_release(&w.sums);
   nxc_view_close(view);
   return code;
 }

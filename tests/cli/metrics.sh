@@ -46,7 +46,7 @@ http() {
   timeout 5 cat <&7
   exec 7>&-
 }
-get() { http "GET $1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n$2\r\n" | tr -d '\r'; }
+get() { http "GET $1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n$2\r\n" | tr -d '\r'; }
 
 listen 0
 answer=$(get /metrics '')
@@ -60,8 +60,12 @@ kill -9 "$server"
 serve_end 2>/dev/null
 has 'and do not fall when a process is killed' "$(get /metrics '')" '^nextcache_disk_hits_total\{class="pages"\} 1$'
 has 'another path' "$(get / '')" '^HTTP/1.1 404'
-has 'POST' "$(http 'POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc')" '^HTTP/1.1 405'
+has 'POST' "$(http 'POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc')" '^HTTP/1.1 405'
 has 'nonsense' "$(http 'nonsense\r\n\r\n')" '400 Bad Request|^$'
+has 'a name that is not of this machine (DNS rebinding)' \
+  "$(http 'GET /metrics HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n')" '^HTTP/1.1 421'
+has 'nor one that begins like one' \
+  "$(http 'GET /metrics HTTP/1.1\r\nHost: localhost.evil.example\r\nConnection: close\r\n\r\n')" '^HTTP/1.1 421'
 has 'it listens on loopback alone' "$(ss -Hltnp 2>/dev/null | grep "pid=$exporter," || echo 127.0.0.1:$port)" "127\.0\.0\.1:$port"
 rm -rf "$dir"
 answer=$(get /metrics '')
@@ -82,5 +86,20 @@ has 'with a part of it' "$(get /metrics 'Authorization: Bearer s3c\r\n')" '^HTTP
 has 'with more than it' "$(get /metrics 'Authorization: Bearer s3cret2\r\n')" '^HTTP/1.1 401'
 has 'with an empty one' "$(get /metrics 'Authorization: Bearer \r\n')" '^HTTP/1.1 401'
 has 'with the token' "$(get /metrics 'Authorization: Bearer s3cret\r\n')" '^HTTP/1.1 200'
+has 'then the name does not matter' \
+  "$(http 'GET /metrics HTTP/1.1\r\nHost: shop.example\r\nAuthorization: Bearer s3cret\r\nConnection: close\r\n\r\n')" '^HTTP/1.1 200'
+has 'there is no login' "$(http 'POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')" '^HTTP/1.1 401'
 unlisten
 unset NEXT_CACHE_METRICS_TOKEN
+printf 'from a file\n' >token
+listen 0 --token-file token
+has 'a token from a file' "$(get /metrics 'Authorization: Bearer from a file\r\n')" '^HTTP/1.1 200'
+has 'without it' "$(get /metrics '')" '^HTTP/1.1 401'
+unlisten
+: >token
+nc metrics --dir "$dir" --listen 0 --token-file token
+has 'an empty file is no token' "$code $err" '^2 .*first line'
+nc metrics --dir "$dir" --listen 0 --token-file nowhere
+has 'a file that is not there' "$code $err" '^4 .*nowhere'
+# The time of a comparison says nothing about how much of a guess was right.
+is 'the comparison takes as long wherever the difference is' "$("$build/tests/cli/cli_token_time")" same
