@@ -117,6 +117,7 @@ static void on_wake_closed(uv_handle_t *handle) {
 static void cache_close(nxn_cache *cache) {
   cache->closing = true;
   if (cache->in_flight > 0 || !cache->cache) return;
+  nxn_kept_set(cache, NULL);
   nxc_close(cache->cache);
   cache->cache = NULL;
   uv_close((uv_handle_t *)&cache->wake, on_wake_closed);

@@ -60,6 +60,8 @@ typedef struct nxn_cache {
   napi_ref on_message;
   nxn_pins *pins;
   char why_tag[64];
+  bool keeps;      /* whether a put keeps its entry aside */
+  nxc_entry *kept; /* wire.c; NULL for none */
   size_t in_flight;
   bool closing;
   uv_async_t wake; /* says that there are messages */
@@ -89,6 +91,16 @@ void nxn_cache_landed(nxn_cache *cache);
 
 /* Adds the methods to `object`; false with a pending exception on failure. */
 bool nxn_calls_define(napi_env env, napi_value object, nxn_cache *cache);
+/* Fills the numbers that describe a record. */
+void nxn_record_numbers_write(nxn_cache *cache, const nxc_record *record);
+
+/* ---- wire.c: records as bytes ---------------------------------------------------- */
+
+/* Keeps an entry aside instead of the one before; takes the reference. */
+void nxn_kept_set(nxn_cache *cache, nxc_entry *entry);
+napi_value nxn_keep_records(napi_env env, napi_callback_info info);
+napi_value nxn_take_record(napi_env env, napi_callback_info info);
+napi_value nxn_parse_record(napi_env env, napi_callback_info info);
 
 /* ---- values.c: JavaScript values <-> slices and parts --------------------------- */
 

@@ -75,6 +75,14 @@ static void record_numbers_read(const nxn_cache *cache, nxc_record *record) {
   record->expire_ms = duration_from(numbers[NXN_EXPIRE]);
 }
 
+void nxn_record_numbers_write(nxn_cache *cache, const nxc_record *record) {
+  double *numbers = cache->numbers;
+  numbers[NXN_BIRTH] = (double)record->birth;
+  numbers[NXN_CREATED] = (double)record->created_ms;
+  numbers[NXN_REVALIDATE] = duration_to(record->revalidate_ms);
+  numbers[NXN_EXPIRE] = duration_to(record->expire_ms);
+}
+
 static void found_numbers_write(nxn_cache *cache, int result, const nxc_found *found) {
   double *numbers = cache->numbers;
   numbers[NXN_RESULT] = result;
@@ -86,10 +94,7 @@ static void found_numbers_write(nxn_cache *cache, int result, const nxc_found *f
   if (!found->entry) return;
   nxc_record record;
   nxc_entry_read(found->entry, &record);
-  numbers[NXN_BIRTH] = (double)record.birth;
-  numbers[NXN_CREATED] = (double)record.created_ms;
-  numbers[NXN_REVALIDATE] = duration_to(record.revalidate_ms);
-  numbers[NXN_EXPIRE] = duration_to(record.expire_ms);
+  nxn_record_numbers_write(cache, &record);
   numbers[NXN_ID] = (double)nxc_entry_id(found->entry);
 }
 
@@ -280,12 +285,26 @@ static napi_value put_method(napi_env env, napi_callback_info info) {
   int result = entry_build(&args, &record, &entry);
   if (result == NXC_OK) {
     result = nxc_uv_put(loop, cache->cache, entry, on_result, made);
+    nxn_kept_set(cache, cache->keeps ? nxc_entry_ref(entry) : NULL);
     nxc_entry_unref(entry);
     return call_returned(&args, made, result);
   }
   made->failed = result;
   int removed = nxc_uv_remove(loop, cache->cache, record.key, on_result, made);
   return call_returned(&args, made, removed == NXC_PENDING ? removed : result);
+}
+
+/* putRecord(done): puts the entry that parseRecord() kept aside. */
+static napi_value put_record_method(napi_env env, napi_callback_info info) {
+  arguments args;
+  if (!arguments_read(&args, env, info, 1) || !args.cache->kept)
+    return arguments_end(&args, NXC_E_INVALID);
+  nxn_cache *cache = args.cache;
+  call *made = call_create(cache, args.argv[0]);
+  if (!made) return arguments_end(&args, NXC_E_NOMEM);
+  int result = nxc_uv_put(cache->instance->loop, cache->cache, cache->kept, on_result, made);
+  nxn_kept_set(cache, NULL);
+  return call_returned(&args, made, result);
 }
 
 static napi_value remove_method(napi_env env, napi_callback_info info) {
@@ -422,10 +441,20 @@ bool nxn_calls_define(napi_env env, napi_value object, nxn_cache *cache) {
     const char *name;
     napi_callback method;
   } methods[] = {
-      {"get", get_method},     {"put", put_method},        {"remove", remove_method},
-      {"clear", clear_method}, {"mark", mark_method},      {"judge", judge_method},
-      {"birth", birth_method}, {"whyTag", why_tag_method}, {"setMemory", set_memory_method},
+      {"get", get_method},
+      {"put", put_method},
+      {"remove", remove_method},
+      {"clear", clear_method},
+      {"mark", mark_method},
+      {"judge", judge_method},
+      {"birth", birth_method},
+      {"whyTag", why_tag_method},
+      {"setMemory", set_memory_method},
       {"stats", stats_method},
+      {"keepRecords", nxn_keep_records},
+      {"takeRecord", nxn_take_record},
+      {"parseRecord", nxn_parse_record},
+      {"putRecord", put_record_method},
   };
   for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
     napi_value method;
