@@ -111,6 +111,51 @@ typedef struct nxc_tag_marks { /* wall times in ms; 0: none */
 /* The marks of a tag. OK, or MISS: none are remembered. */
 NXC_EXTERN int nxc_view_tag(const nxc_view *view, nxc_slice tag, nxc_tag_marks *out);
 
+/* ---- for Prometheus ------------------------------------------------------- */
+
+/* The numbers of nxc_stats, all of them uint64_t: X(field, kind, name, what it is), where a kind is CLASSES
+ * (a counter for each class), COUNTER or GAUGE. */
+/* clang-format off */
+#define NXC_METRICS(X)                                                                           \
+  X(memory_hits, CLASSES, "memory_hits_total", "Look-ups answered by the memory tier.") \
+  X(disk_hits, CLASSES, "disk_hits_total", "Look-ups answered by the disk tier.") \
+  X(stale_hits, CLASSES, "stale_hits_total", "Hits on entries that were stale.") \
+  X(misses, CLASSES, "misses_total", "Look-ups without an answer.") \
+  X(puts, CLASSES, "puts_total", "Entries that were stored.") \
+  X(removes, COUNTER, "removes_total", "Entries that were removed by key.") \
+  X(marks, COUNTER, "marks_total", "Tags that were marked by invalidations.") \
+  X(clears, COUNTER, "clears_total", "Times that everything was cleared.") \
+  X(dead_by_tag, COUNTER, "dead_by_tag_total", "Misses that found an invalidated entry.") \
+  X(dead_by_age, COUNTER, "dead_by_age_total", "Misses that found an expired entry.") \
+  X(born_dead, COUNTER, "born_dead_total", "Entries invalidated before they were stored.") \
+  X(superseded, COUNTER, "superseded_total", "Entries not kept: a newer one was there.") \
+  X(refused, COUNTER, "refused_total", "Entries too large to be stored.") \
+  X(memory_evictions, COUNTER, "memory_evictions_total", "Entries pushed out of a memory tier.") \
+  X(disk_recycled, COUNTER, "disk_recycled_segments_total", "Segments of the ring written anew.") \
+  X(disk_overflow, COUNTER, "disk_overflow_total", "Entries pushed out of a full bucket.") \
+  X(disk_moved, COUNTER, "disk_moved_total", "Entries given a second life.") \
+  X(corrupt, COUNTER, "corrupt_total", "Entries found damaged.") \
+  X(disk_errors, COUNTER, "disk_errors_total", "Reads and writes that failed.") \
+  X(floor_raises, COUNTER, "floor_raises_total", "Times that old tag marks had to be forgotten.") \
+  X(bytes_written, COUNTER, "disk_written_bytes_total", "Bytes written to the ring.") \
+  X(bytes_read, COUNTER, "disk_read_bytes_total", "Bytes read from the ring.") \
+  X(retries, COUNTER, "retries_total", "Times that a step met another process and began anew.") \
+  X(memory_bytes, GAUGE, "memory_bytes", "Bytes of the memory tiers of all processes.") \
+  X(memory_limit_bytes, GAUGE, "memory_limit_bytes", "Bounds of these tiers, added up.") \
+  X(memory_items, GAUGE, "memory_items", "Entries in these tiers.") \
+  X(pinned_bytes, GAUGE, "pinned_bytes", "Bytes in use that are in no tier any more.") \
+  X(disk_bytes, GAUGE, "disk_bytes", "Bytes of the ring that are allocated.") \
+  X(disk_limit_bytes, GAUGE, "disk_limit_bytes", "Bound of the ring.") \
+  X(disk_slots, GAUGE, "disk_slots", "Entries that the index has room for.") \
+  X(epoch, GAUGE, "epoch", "The number of the last invalidation.")
+/* clang-format on */
+
+/* Everything that is told above as Prometheus text, new memory to be freed with free();
+ * NULL: out of memory. Without a view, as where a process has no disk tier, the numbers
+ * are those of `stats`, else it may be NULL. Classes beyond the names are left out. */
+NXC_EXTERN char *nxc_metrics_text(nxc_view *view, const nxc_stats *stats,
+                                  const char *const *class_names, unsigned classes);
+
 #ifdef __cplusplus
 }
 #endif

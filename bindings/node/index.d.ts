@@ -113,3 +113,7 @@ export interface Stats {
 
 /** The counters; null where there is no cache. */
 export function stats(): Stats | null;
+
+/** The counters as Prometheus text, the same as `nextcache metrics` prints. Where
+ * Next's own cache took over, it says so: nextcache_info{engine="next"}. */
+export function metrics(): Promise<string>;

@@ -8,9 +8,18 @@ const { imagesConfig } = require('./lib/config');
 const { deadAfterMs, pathTag } = require('./lib/tags');
 const { tagsToMark } = require('./lib/page-tags');
 const { theEngine, theEngines, theImages } = require('./lib/engine');
+const { version } = require('./package.json');
 
 const BY_CLASS = ['memory_hits', 'disk_hits', 'stale_hits', 'misses', 'puts'];
 const CLASS_NAMES = Object.entries(CLASSES);
+
+const METRICS_WITHOUT_CACHE = `# HELP nextcache_info Who keeps the cache, and its release.
+# TYPE nextcache_info gauge
+nextcache_info{engine="next",version="${version}"} 1
+# HELP nextcache_up Whether the cache could be read.
+# TYPE nextcache_up gauge
+nextcache_up 0
+`;
 
 const camelCase = (name) => name.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
 
@@ -48,6 +57,12 @@ function stats() {
   return out;
 }
 
+/** The counters as Prometheus text, the same as `nextcache metrics` prints. */
+async function metrics() {
+  const text = await theEngine().metrics();
+  return typeof text === 'string' ? text : METRICS_WITHOUT_CACHE;
+}
+
 const asList = (tags) => (typeof tags === 'string' ? [tags] : tags);
 
 /** Throws for a result of the core that is an error. */
@@ -81,4 +96,4 @@ function close() {
   for (const engine of theEngines()) engine.close();
 }
 
-module.exports = { clear, close, configure, open, remove, revalidatePath, revalidateTag, stats };
+module.exports = { clear, close, configure, metrics, open, remove, revalidatePath, revalidateTag, stats };

@@ -183,9 +183,7 @@ json_t *cli_reasons_read(size_t limit);
 
 typedef struct cli_counter {
   const char *name; /* as in the JSON of the library */
-  const char *metric;
-  const char *help;
-  size_t offset; /* in nxc_stats */
+  size_t offset;    /* in nxc_stats */
   bool by_class, gauge;
 } cli_counter;
 

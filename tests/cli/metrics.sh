@@ -9,10 +9,12 @@ nc metrics --dir "$dir"
 is 'exit code' $code 0
 has 'a counter by class' "$out" '^nextcache_memory_hits_total\{class="pages"\} 1$'
 has 'a counter' "$out" '^nextcache_disk_written_bytes_total [0-9]{4,}$'
+has 'who keeps it' "$out" '^nextcache_info\{engine="nextcache",version="[0-9.]+"\} 1$'
+has 'and where' "$out" '^nextcache_disk 1$'
 has 'a gauge' "$out" '^nextcache_disk_limit_bytes 16777216$'
 has 'the age of what the ring will recycle next' "$out" '^nextcache_oldest_entry_seconds 10[0-9]'
 is 'each line is a sample or a comment of the format' \
-  "$(grep -vcE '^(# (HELP nextcache_[a-z_]+ .+\.|TYPE nextcache_[a-z_]+ (counter|gauge))|nextcache_[a-z_]+(\{(class|quantile)="[a-z0-9.-]+"\})? [0-9.e+-]+)$' <<<"$out")" 0
+  "$(grep -vcE '^(# (HELP nextcache_[a-z_]+ .+\.|TYPE nextcache_[a-z_]+ (counter|gauge))|nextcache_[a-z_]+(\{(class|quantile)="[a-z0-9.-]+"\}|\{engine="nextcache",version="[0-9.]+"\})? [0-9.e+-]+)$' <<<"$out")" 0
 is 'no metric is described twice' "$(grep '^# TYPE' <<<"$out" | sort | uniq -d)" ''
 is 'counters end in _total, as they should' "$(grep '^# TYPE .* counter$' <<<"$out" | grep -vc '_total counter$')" 0
 has 'how long puts took' "$out" '^nextcache_put_seconds\{quantile="0\.99"\} 0\.0'

@@ -106,8 +106,9 @@ for (const [what, options, env] of [
       open: false,
     });
     const lines = stderr.split('\n').filter(Boolean);
-    assert.equal(lines.length, env.NEXT_CACHE_ENGINE ? 0 : 1, stderr);
-    if (!env.NEXT_CACHE_ENGINE) assert.match(lines[0], /^nextcache: .*Next's own cache takes over: .*nextcache\.node/);
+    assert.equal(lines.length, 1, stderr);
+    assert.match(lines[0], /^nextcache: engine=next: /);
+    if (!env.NEXT_CACHE_ENGINE) assert.match(lines[0], /Next's own cache takes over: .*nextcache\.node/);
     assert.equal(fs.existsSync(path.join(dir, 'cache')), false);
   });
 }

@@ -108,14 +108,17 @@ class Engine {
     this.#opened = true;
     try {
       const { dir, diskBytes, memoryBytes, memoryItems, engine } = this.config;
-      if (engine === 'next') return;
+      if (engine === 'next') {
+        warnOnce('engine', "engine=next: Next's own cache is in use, as NEXT_CACHE_ENGINE or the option says");
+        return;
+      }
       if (!addon) throw addonProblem;
       this.#native = addon.open(
         { dir: diskBytes > 0 ? dir : undefined, diskBytes, memoryBytes, memoryItems },
         (message) => warn(message),
       );
     } catch (error) {
-      warnOnce('open', `the native cache cannot be loaded, Next's own cache takes over: ${firstLine(error)}`);
+      warnOnce('open', `engine=next: the native cache cannot be loaded, Next's own cache takes over: ${firstLine(error)}`);
     }
   }
 
@@ -226,6 +229,13 @@ class Engine {
 
   stats() {
     return this.available ? this.#native.stats() : null;
+  }
+
+  /** The counters of the directory as Prometheus text; null where there is no cache. */
+  metrics() {
+    if (!this.available) return null;
+    const { dir, diskBytes } = this.config;
+    return settled((done) => this.#native.metrics(diskBytes > 0 ? dir : '', done));
   }
 }
 

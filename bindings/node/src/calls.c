@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "addon.h"
+#include "nextcache_admin.h"
 
 #define ARGC_MAX 7
 
@@ -386,17 +387,6 @@ static napi_value set_memory_method(napi_env env, napi_callback_info info) {
   return arguments_end(&args, nxc_set_memory(args.cache->cache, (uint64_t)bytes, (uint64_t)items));
 }
 
-/* clang-format off */
-#define BY_CLASS(X) X(memory_hits) X(disk_hits) X(stale_hits) X(misses) X(puts)
-#define COUNTERS(X) \
-  X(removes) X(marks) X(clears) X(dead_by_tag) X(dead_by_age) \
-  X(born_dead) X(superseded) X(refused) \
-  X(memory_evictions) X(disk_recycled) X(disk_overflow) X(disk_moved) \
-  X(corrupt) X(disk_errors) X(floor_raises) X(retries) X(bytes_written) X(bytes_read) \
-  X(memory_bytes) X(memory_limit_bytes) X(memory_items) X(pinned_bytes) \
-  X(disk_bytes) X(disk_limit_bytes) X(disk_slots) X(epoch) X(disk)
-/* clang-format on */
-
 static bool set_number(napi_env env, napi_value object, const char *name, double number) {
   napi_value value = number_value(env, number);
   return value && napi_set_named_property(env, object, name, value) == napi_ok;
@@ -426,14 +416,77 @@ static napi_value stats_method(napi_env env, napi_callback_info info) {
   }
   if (napi_create_object(env, &object) != napi_ok) return NULL;
   bool ok = true;
-#define SET_CLASSES(field) ok = ok && set_classes(env, object, #field, stats.field);
-#define SET_NUMBER(field) ok = ok && set_number(env, object, #field, (double)stats.field);
-  BY_CLASS(SET_CLASSES)
-  COUNTERS(SET_NUMBER)
-#undef SET_CLASSES
-#undef SET_NUMBER
+#define CLASSES(field) ok = ok && set_classes(env, object, #field, stats.field);
+#define COUNTER(field) ok = ok && set_number(env, object, #field, (double)stats.field);
+#define GAUGE(field) COUNTER(field)
+#define SET(field, kind, metric, help) kind(field)
+  NXC_METRICS(SET)
+#undef SET
+#undef GAUGE
+#undef COUNTER
+#undef CLASSES
+  ok = ok && set_number(env, object, "disk", stats.disk);
   ok = ok && set_number(env, object, "external_bytes", (double)atomic_load(&cache->pins->bytes));
   return ok ? object : NULL;
+}
+
+/* ---- metrics ----------------------------------------------------------------------- */
+
+typedef struct scrape { /* on a worker: it walks through the index */
+  uv_work_t work;
+  call *landed;
+  nxc_cache *cache;
+  char *text; /* the result; NULL: no memory */
+  char dir[]; /* "": none */
+} scrape;
+
+static void scrape_work(uv_work_t *work) {
+  static const char *const classes[] = {"other",   "pages",     "routes",
+                                        "fetches", "use-cache", "images"};
+  scrape *s = work->data;
+  nxc_view *view = NULL;
+  nxc_stats stats;
+  if (*s->dir) nxc_view_open(&view, s->dir, NULL, 0);
+  if (nxc_stats_get(s->cache, &stats) >= 0)
+    s->text = nxc_metrics_text(view, &stats, classes, sizeof classes / sizeof *classes);
+  nxc_view_close(view);
+}
+
+static void scrape_done(uv_work_t *work, int status) {
+  (void)status;
+  scrape *s = work->data;
+  nxn_instance *instance = s->landed->cache->instance;
+  napi_handle_scope scope;
+  napi_value value = NULL;
+  bool open = !instance->ending && napi_open_handle_scope(instance->env, &scope) == napi_ok;
+  if (open && (!s->text || napi_create_string_utf8(instance->env, s->text, NAPI_AUTO_LENGTH,
+                                                   &value) != napi_ok))
+    napi_get_null(instance->env, &value);
+  call_land(s->landed, value);
+  if (open) napi_close_handle_scope(instance->env, scope);
+  free(s->text);
+  free(s);
+}
+
+/* metrics(dir, done): the Prometheus text, through done; null when there is no memory for
+ * it. `dir` is "" where there is no disk tier. */
+static napi_value metrics_method(napi_env env, napi_callback_info info) {
+  arguments args;
+  nxc_slice dir;
+  if (!arguments_read(&args, env, info, 2) || !nxn_arena_text(&args.arena, env, args.argv[0], &dir))
+    return arguments_end(&args, NXC_E_INVALID);
+  scrape *s = calloc(1, sizeof *s + dir.size + 1);
+  call *made = s ? call_create(args.cache, args.argv[1]) : NULL;
+  if (!made) {
+    free(s);
+    return arguments_end(&args, NXC_E_NOMEM);
+  }
+  if (dir.size) memcpy(s->dir, dir.data, dir.size);
+  s->work.data = s;
+  s->landed = made;
+  s->cache = args.cache->cache;
+  uv_queue_work(args.cache->instance->loop, &s->work, scrape_work, scrape_done);
+  return call_returned(&args, made, NXC_PENDING);
 }
 
 bool nxn_calls_define(napi_env env, napi_value object, nxn_cache *cache) {
@@ -451,6 +504,7 @@ bool nxn_calls_define(napi_env env, napi_value object, nxn_cache *cache) {
       {"whyTag", why_tag_method},
       {"setMemory", set_memory_method},
       {"stats", stats_method},
+      {"metrics", metrics_method},
       {"keepRecords", nxn_keep_records},
       {"takeRecord", nxn_take_record},
       {"parseRecord", nxn_parse_record},
