@@ -653,6 +653,15 @@ static bool move_one(nxc__ring *r, nxc__word *slot, uint64_t word, nxc_entry *e,
   return true;
 }
 
+/* Asks for the pages of a segment that is about to be written again. A record begins and
+ * ends inside of a page: without this every put would wait for the disk to read what it
+ * then overwrites, once the kernel has dropped the pages. */
+static void read_ahead(nxc__ring *r, uint64_t seq) {
+  uint64_t bytes = r->index->geometry.segment_bytes;
+  uint64_t place = seq % r->index->geometry.segments;
+  (void)posix_fadvise(r->fd, (off_t)(place * bytes), (off_t)bytes, POSIX_FADV_WILLNEED);
+}
+
 void nxc__ring_move(nxc__ring *r, bool (*keep)(void *arg, const nxc_entry *entry), void *arg) {
   const nxc__geometry *g = &r->index->geometry;
   uint64_t cursor_seq = atomic_load(&r->index->header->cursor) >> 32;
@@ -661,6 +670,8 @@ void nxc__ring_move(nxc__ring *r, bool (*keep)(void *arg, const nxc_entry *entry
 
   if (cursor_seq + 1 <= g->segments) return;
   uint64_t next = cursor_seq + 1 - g->segments;
+  read_ahead(r, next);
+  read_ahead(r, next + 1); /* half a segment may be written faster than one is read */
   for (size_t i = 0; i < slots; i++) {
     uint64_t word = atomic_load_explicit(&r->index->slots[i], memory_order_relaxed);
     if (!word || (word & TOMBSTONE) || word_seq(word) != next || !is_alive(r, word)) continue;

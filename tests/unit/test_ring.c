@@ -4,6 +4,7 @@
 #include "testbed.h"
 
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 static nxc_entry *entry_of(const char *key, char fill, size_t size) {
@@ -446,6 +447,37 @@ static void what_is_not_worth_keeping_is_not_moved(void **state) {
   assert_int_equal(get(s, "hot"), 0);
 }
 
+/* Whether the kernel has all pages of the segment in memory; to read one would fetch it. */
+static bool is_resident(testbed *s, uint64_t seq) {
+  const nxc__geometry *g = &s->index->geometry;
+  unsigned char pages[256];
+  off_t at = (off_t)(seq % g->segments * g->segment_bytes);
+  void *map = mmap(NULL, g->segment_bytes, PROT_READ, MAP_SHARED, s->ring.fd, at);
+  assert_true(map != MAP_FAILED && g->segment_bytes == sizeof pages * 4096);
+  assert_int_equal(mincore(map, g->segment_bytes, pages), 0);
+  munmap(map, g->segment_bytes);
+  for (size_t i = 0; i < sizeof pages; i++) {
+    if (!(pages[i] & 1)) return false;
+  }
+  return true;
+}
+
+static void the_pages_of_the_next_segments_are_asked_for(void **state) {
+  testbed *s = *state;
+  turn(s, 9);
+  uint64_t next = (atomic_load(&s->index->header->cursor) >> 32) + 1;
+  assert_int_equal(fdatasync(s->ring.fd), 0);
+  assert_int_equal(posix_fadvise(s->ring.fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+  if (is_resident(s, next) || is_resident(s, next + 1)) skip(); /* a tmpfs has no other place */
+  int asked = 0;
+  nxc__ring_move(&s->ring, keep_all, &asked);
+  for (int i = 0; i < 5000 && !(is_resident(s, next) && is_resident(s, next + 1)); i++)
+    usleep(1000);
+  assert_true(is_resident(s, next));
+  assert_true(is_resident(s, next + 1));
+  assert_false(is_resident(s, next + 3));
+}
+
 static slow in_flight;
 static testbed *in_flight_store;
 
@@ -532,6 +564,7 @@ int main(void) {
       ON_TESTBED(a_half_done_advance_is_finished_by_the_next),
       ON_TESTBED(what_was_used_lives_twice),
       ON_TESTBED(what_is_not_worth_keeping_is_not_moved),
+      ON_TESTBED(the_pages_of_the_next_segments_are_asked_for),
       ON_TESTBED(a_put_during_a_move_wins),
       ON_TESTBED(a_genuine_word_beats_a_moved_one),
       ON_TESTBED(each_visits_what_is_published_until_told),
