@@ -5,8 +5,11 @@
  * all of them; medians over the rounds are printed, and ratios. Each round of gets is
  * done twice, and the second time counts, so that nobody profits from what another
  * read before. LMDB copies the value out; "lmdb+" also verifies a checksum, as ours
- * does. "put+" is ours while entries that were read get their second lives. Nothing
- * here is a test: no figure fails.
+ * does. "put+" is ours while entries that were read get their second lives. "alone" is
+ * nothing but the pwrite or the pread of the same bytes in a file that is there, which
+ * is as fast as a store can be that neither maps its data nor gathers its writes.
+ * "cold" is a put after the kernel has dropped the pages of the files. Nothing here is
+ * a test: no figure fails.
  *
  *   store_bench DIRECTORY [--short]
  */
@@ -199,14 +202,50 @@ static bool files_get(const char *key) {
 static void files_close(void) {
 }
 
+static int alone_file;
+static off_t alone_at;
+static size_t alone_size;
+static void *alone_copy;
+
+static void alone_open(const char *dir) {
+  alone_file = open(dir, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (alone_file < 0 || fallocate(alone_file, 0, 0, (off_t)BOUND)) fail(dir);
+  alone_copy = malloc(1 << 20);
+  if (!alone_copy) fail("malloc");
+}
+
+static off_t alone_next(size_t size, uint64_t end) {
+  off_t at = alone_at + (off_t)size <= (off_t)end ? alone_at : 0;
+  alone_at = at + (off_t)((size + 63) / 64 * 64);
+  return at;
+}
+
+static void alone_put(const char *key, size_t size) {
+  (void)key;
+  alone_size = size;
+  if (pwrite(alone_file, body, size, alone_next(size, BOUND)) != (ssize_t)size) fail("pwrite");
+}
+
+static bool alone_get(const char *key) {
+  (void)key;
+  off_t at = alone_next(alone_size, WORKING_SET);
+  return pread(alone_file, alone_copy, alone_size, at) == (ssize_t)alone_size;
+}
+
+static void alone_close(void) {
+  free(alone_copy);
+  close(alone_file);
+}
+
 static const store stores[] = {
     {"nextcache", nextcache_open, nextcache_put, nextcache_get, nextcache_close},
     {"lmdb", lmdb_open, lmdb_put, lmdb_get, lmdb_close},
     {"lmdb+", lmdb_open, lmdb_put, lmdb_get_verified, lmdb_close},
     {"files", files_open, files_put, files_get, files_close},
+    {"alone", alone_open, alone_put, alone_get, alone_close},
 };
 #define STORES (sizeof stores / sizeof *stores)
-enum { LMDB = 1, LMDB_VERIFIED = 2, FILES = 3 };
+enum { OURS, LMDB, LMDB_VERIFIED, FILES, ALONE };
 
 /* ---- measuring ------------------------------------------------------------------- */
 
@@ -275,9 +314,39 @@ static void compare(size_t size, int n) {
     p[i] = median(put[i], ROUNDS);
     g[i] = median(get[i], ROUNDS);
   }
-  printf("| %zu | %.1f | %.1f | %.1f | %.1f | %.2f | %.1f | %.1f | %.1f | %.1f | %.2f | %.2f |\n",
-         size, p[0], p[LMDB_VERIFIED], p[LMDB], p[FILES], p[0] / p[LMDB], g[0], g[LMDB],
-         g[LMDB_VERIFIED], g[FILES], g[0] / g[LMDB], g[0] / g[LMDB_VERIFIED]);
+  printf("| %zu | %.1f | %.1f | %.1f | %.1f | %.1f | %.2f ", size, p[OURS], p[LMDB_VERIFIED],
+         p[ALONE], p[LMDB], p[FILES], p[OURS] / p[LMDB]);
+  printf("| %.1f | %.1f | %.1f | %.1f | %.1f | %.2f | %.2f |\n", g[OURS], g[ALONE], g[LMDB],
+         g[LMDB_VERIFIED], g[FILES], g[OURS] / g[LMDB], g[OURS] / g[LMDB_VERIFIED]);
+  fflush(stdout);
+}
+
+static int drop_pages(const char *path, const struct stat *st, int type, struct FTW *where) {
+  (void)st;
+  if (type != FTW_F || strcmp(path + where->base, "index") == 0) return 0;
+  int fd = open(path, O_RDWR | O_CLOEXEC);
+  if (fd < 0 || fsync(fd)) fail(path);
+  if ((errno = posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED))) fail(path);
+  close(fd);
+  return 0;
+}
+
+/* Every key once more, with files that have been written and are not in memory. */
+static void compare_cold(size_t size) {
+  int keys = (int)(BOUND / 2 / size);
+  printf("| %zu |", size);
+  for (size_t i = 0; i <= LMDB; i++) {
+    char dir[600];
+    snprintf(dir, sizeof dir, "%s/cold-%s-%zu", root, stores[i].name, size);
+    stores[i].open(dir);
+    for (int round = 0; round < 3; round++) put_some(&stores[i], 0, keys, keys, size);
+    stores[i].close();
+    if (nftw(dir, drop_pages, 16, FTW_PHYS)) fail("nftw");
+    stores[i].open(dir);
+    printf(" %.1f |", put_some(&stores[i], 0, keys, keys, size));
+    stores[i].close();
+  }
+  printf("\n");
   fflush(stdout);
 }
 
@@ -298,7 +367,7 @@ static void compare_bytes(size_t size, uint64_t all) {
   bound = 4 * all;
   for (size_t i = 0; i < STORES; i++) {
     char dir[600];
-    if (!has_files_of_its_own(i)) continue;
+    if (!has_files_of_its_own(i) || i == ALONE) continue;
     snprintf(dir, sizeof dir, "%s/bytes-%s-%zu", root, stores[i].name, size);
     stores[i].open(dir);
     for (int k = 0; k < keys; k++) put_some(&stores[i], k, 1, keys, size);
@@ -352,12 +421,15 @@ int main(int argc, char **argv) {
   if (!body) fail("malloc");
   for (size_t i = 0; i < 1 << 20; i++) body[i] = (unsigned char)(i * 2654435761u >> 13);
   printf("microseconds per operation, median of %d rounds\n\n", ROUNDS);
-  printf("| bytes | put | put+ | lmdb | file | put / lmdb | get | lmdb | lmdb+ | file | get / lmdb "
-         "| get / lmdb+ |\n|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n");
+  printf("| bytes | put | put+ | alone | lmdb | file | put / lmdb | get | alone | lmdb | lmdb+ "
+         "| file | get / lmdb | get / lmdb+ |\n"
+         "|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n");
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     int n = sizes[i] > 100000 ? 100 : 500;
     compare(sizes[i], brief ? n / 10 : n);
   }
+  printf("\nmicroseconds per put, cold\n\n| bytes | nextcache | lmdb |\n|--:|--:|--:|\n");
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) compare_cold(sizes[i]);
   printf("\nbytes allocated per byte put\n\n| bytes | nextcache | its index | lmdb | file |\n"
          "|--:|--:|--:|--:|--:|\n");
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
