@@ -160,7 +160,8 @@ static int get_from_memory(nxc__engine *e, nxc__hash hash, const nxc_query *q, u
   return rc;
 }
 
-static int conclude(nxc__engine *e, const nxc_query *q, const nxc__fetched *f, nxc_found *found) {
+static int conclude(nxc__engine *e, const nxc_query *q, const nxc__fetched *f, int64_t now,
+                    nxc_found *found) {
   nxc__index *x = f->store->index;
 
   if (f->result != NXC_OK) {
@@ -173,7 +174,7 @@ static int conclude(nxc__engine *e, const nxc_query *q, const nxc__fetched *f, n
   uint64_t epoch = nxc__epoch_load(x);
   nxc__known known = {.token = f->token, .epoch = epoch};
   nxc__tags_judge_entry(x, f->entry, &known.fate);
-  nxc_result rc = judge(x, f->entry, &known.fate, q, epoch, nxc__wall_ms(e), found);
+  nxc_result rc = judge(x, f->entry, &known.fate, q, epoch, now, found);
   count_verdict(x, rc, found, q->class_id);
   if (rc == NXC_MISS) return rc;
   found->entry = nxc_entry_ref(f->entry);
@@ -189,7 +190,7 @@ static int conclude(nxc__engine *e, const nxc_query *q, const nxc__fetched *f, n
 int nxc__conclude(nxc_cache *cache, const nxc_query *query, const nxc__fetched *fetched,
                   nxc_found *found) {
   *found = (nxc_found){.dead_at_ms = NXC_NEVER};
-  return conclude(cache->engine, query, fetched, found);
+  return conclude(cache->engine, query, fetched, nxc__wall_ms(cache->engine), found);
 }
 
 void nxc__fetched_release(nxc__fetched *f) {
@@ -233,7 +234,7 @@ int nxc__get(nxc_cache *cache, const nxc_query *q, bool nowait, nxc_found *found
 
   nxc__fetched f;
   fetch(s, hash, q->key, nowait, &f);
-  rc = f.result == NXC__WOULD_BLOCK ? NXC__WOULD_BLOCK : conclude(e, q, &f, found);
+  rc = f.result == NXC__WOULD_BLOCK ? NXC__WOULD_BLOCK : conclude(e, q, &f, now, found);
   nxc__fetched_release(&f);
   return rc;
 }
