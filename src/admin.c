@@ -2,8 +2,10 @@
  *
  * What takes part in a cache makes what is missing and replaces what is damaged; a
  * tool must not. So a view opens what is there or says what is wrong with it. It
- * holds the index as a process does (one counter row, the lock of the living), but
- * moves nothing: it counts no look-up, notes no use and fills no memory tier.
+ * moves nothing: it counts no look-up, notes no use and fills no memory tier. It takes
+ * neither a counter row nor the lock of the living, so that a screen which somebody
+ * forgot to close does not keep the cache from being resized; what is replaced under a
+ * view stays mapped, and nxc_view_is_over() tells.
  */
 #include "nextcache_admin.h"
 
@@ -125,7 +127,7 @@ static int tell_format(const problem *p, int dir) {
 }
 
 static int open_files(const problem *p, int dir, nxc_view *v) {
-  int rc = nxc__index_open(dir, &v->index);
+  int rc = nxc__index_watch(dir, &v->index);
   if (rc == NXC_MISS) return tell(p, rc, "no cache is there");
   if (rc == NXC_E_FORMAT) return tell_format(p, dir);
   if (rc == NXC_E_IO) return tell(p, rc, NXC__VERSION_DIR "/index: %s", strerror(errno));

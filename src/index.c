@@ -28,7 +28,6 @@
 #define MAX_SEGMENTS (1u << 20)
 #define MAX_BUCKETS (1u << 28)
 #define MAX_TAG_BUCKETS (1u << 21)
-#define LOCK_LIVE 0 /* byte that every process locks for reading */
 #define LOCK_REPLACING (NXC__LOCK_COUNTERS + NXC__COUNTER_ROWS)
 
 _Static_assert(sizeof(nxc__header) <= PAGE, "the header is one page");
@@ -236,10 +235,9 @@ static void lock_patiently(int fd, short type, off_t byte) {
   }
 }
 
-/* Says that the index is open here. Where another process is just replacing it, the
- * caller finds it dead afterwards, and what took its place under its name. */
-static void lock_live(const nxc__index *x) {
-  lock_patiently(x->fd, F_RDLCK, LOCK_LIVE);
+/* Where another process is just replacing the index, the caller finds it dead afterwards,
+ * and what took its place under its name. */
+static void await_replacing(const nxc__index *x) {
   if (!(atomic_load(&x->header->epoch) & NXC__EPOCH_DEAD)) return;
   lock_patiently(x->fd, F_RDLCK, LOCK_REPLACING);
   (void)lock_byte(x->fd, F_UNLCK, LOCK_REPLACING);
@@ -250,16 +248,16 @@ void nxc__index_lock_replacing(nxc__index *x) {
 }
 
 bool nxc__index_claim(nxc__index *x) {
-  return lock_byte(x->fd, F_WRLCK, LOCK_LIVE) == 0;
+  return lock_byte(x->fd, F_WRLCK, NXC__LOCK_LIVE) == 0;
 }
 
 void nxc__index_unclaim(nxc__index *x) {
-  (void)lock_byte(x->fd, F_RDLCK, LOCK_LIVE);
+  (void)lock_byte(x->fd, F_RDLCK, NXC__LOCK_LIVE);
 }
 
 bool nxc__index_leave(nxc__index *x) {
-  struct flock lock = {.l_type = F_WRLCK, .l_start = LOCK_LIVE, .l_len = 1};
-  (void)lock_byte(x->fd, F_UNLCK, LOCK_LIVE);
+  struct flock lock = {.l_type = F_WRLCK, .l_start = NXC__LOCK_LIVE, .l_len = 1};
+  (void)lock_byte(x->fd, F_UNLCK, NXC__LOCK_LIVE);
   return fcntl(x->fd, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_UNLCK;
 }
 
@@ -284,7 +282,9 @@ static void counters_claim(nxc__index *x) {
   }
 }
 
-static int index_map(int fd, uint32_t version, const struct stat *st, nxc__index **out) {
+/* Maps the file; who takes part in the cache takes the locks that say so. */
+static int map_file(int fd, uint32_t version, const struct stat *st, bool takes_part,
+                    nxc__index **out) {
   nxc__header h;
   ssize_t n = pread(fd, &h, sizeof h, 0);
 
@@ -301,11 +301,24 @@ static int index_map(int fd, uint32_t version, const struct stat *st, nxc__index
     munmap(map, (size_t)st->st_size);
     return NXC_E_NOMEM;
   }
-  lock_live(x);
-  counters_claim(x);
+  if (takes_part) lock_patiently(fd, F_RDLCK, NXC__LOCK_LIVE);
+  await_replacing(x);
+  if (takes_part) {
+    counters_claim(x);
+  } else {
+    x->counter_row = NXC__COUNTER_ROWS - 1; /* which may have an owner, as when all are taken */
+  }
   catch_up_after_boot(x);
   *out = x;
   return NXC_OK;
+}
+
+static int index_map(int fd, uint32_t version, const struct stat *st, nxc__index **out) {
+  return map_file(fd, version, st, true, out);
+}
+
+static int index_watch(int fd, uint32_t version, const struct stat *st, nxc__index **out) {
+  return map_file(fd, version, st, false, out);
 }
 
 /* A newer release may have moved all that comes after the header. */
@@ -374,6 +387,10 @@ int nxc__index_open(int dir, nxc__index **out) {
   return nxc__index_open_version(dir, NXC__FORMAT, out);
 }
 
+int nxc__index_watch(int dir, nxc__index **out) {
+  return open_file(dir, NXC__FORMAT, index_watch, out);
+}
+
 void nxc__index_close(nxc__index *x) {
   if (!x) return;
   nxc__index_close(x->elder);
@@ -438,7 +455,7 @@ static int create_files(int dir, const char *temporary, const char *data, nxc__h
   int rc = fill_index(fd, h, replaces);
   int saved = errno;
   if (held && rc == 0) {
-    (void)lock_byte(fd, F_RDLCK, LOCK_LIVE);
+    (void)lock_byte(fd, F_RDLCK, NXC__LOCK_LIVE);
     *held = fd;
   } else {
     close(fd);

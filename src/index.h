@@ -32,6 +32,7 @@ _Static_assert(sizeof(nxc__word) == 8 && ATOMIC_LLONG_LOCK_FREE == 2, "words are
 #define NXC__CEILING_ROUNDS 64 /* of the ring, flushed ahead of their use */
 #define NXC__COUNTER_ROWS 64   /* and one more for the past */
 #define NXC__COUNTERS 512      /* words in a row */
+#define NXC__LOCK_LIVE 0       /* the byte that every process locks for reading */
 #define NXC__LOCK_COUNTERS 1   /* the first of the bytes that own a counter row */
 #define NXC__EPOCH_DEAD (UINT64_C(1) << 63)
 #define NXC__ROW_DYING (UINT64_C(1) << 63)
@@ -152,6 +153,10 @@ int nxc__index_anonymous(uint32_t tag_rows, int64_t now_ms, nxc__index **out);
 /* Maps `index` in the directory. NXC_OK; NXC_MISS when there is none;
  * NXC_E_FORMAT when it is not ours or not intact; NXC_E_IO (errno). */
 int nxc__index_open(int dir, nxc__index **out);
+
+/* The same for one who only looks: it does not count as a process that has the index open,
+ * so it keeps nobody from replacing it, and takes no counter row. */
+int nxc__index_watch(int dir, nxc__index **out);
 
 /* The same for another format version that we know, and for its header alone: that is
  * what we know of any. The second takes no lock. */

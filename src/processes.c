@@ -1,8 +1,9 @@
 /* processes.c - finds the processes that have an index open.
  *
- * Every one of them holds a lock on the counter row that it writes. The kernel tells
- * whether a byte is locked, but of such a lock not by whom: /proc/<pid>/fd says who
- * has the file open, and /proc/<pid>/fdinfo/<fd> which bytes that one has locked.
+ * Every one of them holds a lock on the byte of the living and one on the counter row
+ * that it writes; who only looks holds neither. The kernel tells whether a byte is
+ * locked, but of such a lock not by whom: /proc/<pid>/fd says who has the file open,
+ * and /proc/<pid>/fdinfo/<fd> which bytes that one has locked.
  * A locked row without such a process belongs to another container or user.
  */
 #include "processes.h"
@@ -36,28 +37,31 @@ static bool add(found *f, int64_t pid, int row) {
   return true;
 }
 
-/* The row that the open file has locked, from lines such as
+/* Whether the open file has the lock of the living, and which row, if any; from lines
+ * such as
  *   lock:  1: OFDLCK ADVISORY WRITE 42 08:01:1234 5 5        (or EOF) */
-static int row_of(int proc_pid, const char *fd_name) {
+static bool is_living(int proc_pid, const char *fd_name, int *row) {
   char path[300], line[256], mode[16];
   long long first;
-  int row = -1;
+  bool living = false;
+  *row = -1;
   snprintf(path, sizeof path, "fdinfo/%s", fd_name);
   int fd = openat(proc_pid, path, O_RDONLY | O_CLOEXEC);
   FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
   if (!f) {
     if (fd >= 0) close(fd);
-    return -1;
+    return false;
   }
   while (fgets(line, sizeof line, f)) {
     if (sscanf(line, "lock: %*s OFDLCK %*s %15s %*s %*s %lld", mode, &first) != 2) continue;
     long long candidate = first - NXC__LOCK_COUNTERS;
+    if (strcmp(mode, "READ") == 0 && first == NXC__LOCK_LIVE) living = true;
     if (strcmp(mode, "WRITE") == 0 && candidate >= 0 && candidate < NXC__COUNTER_ROWS) {
-      row = (int)candidate;
+      *row = (int)candidate;
     }
   }
   fclose(f);
-  return row;
+  return living;
 }
 
 /* Looks through the open files of one process. */
@@ -72,10 +76,11 @@ static bool look_into(found *f, int64_t pid) {
     struct stat st;
     if (e->d_name[0] == '.' || fstatat(dirfd(dir), e->d_name, &st, 0)) continue;
     if (st.st_ino != f->index->ino || st.st_dev != f->index->dev) continue;
-    int row = row_of(proc, e->d_name);
+    int row;
+    bool living = is_living(proc, e->d_name, &row);
     bool mine = pid == getpid() && atoi(e->d_name) == f->index->fd;
     if (mine && row >= 0) f->row_is_known[row] = true;
-    if (!mine) ok = add(f, pid, row);
+    if (!mine && living) ok = add(f, pid, row);
   }
   if (dir) closedir(dir);
   if (proc >= 0) close(proc);

@@ -72,7 +72,7 @@ int cli_cmd_resize(const cli_command *self, int argc, char **argv) {
   if (code != CLI_OK) return code;
   nxc_view_shape(view, &shape);
   code = refuse_if_used(view);
-  nxc_view_close(view); /* it would count as one that has the cache open */
+  nxc_view_close(view);
   if (code != CLI_OK) return code;
   if (shape.limit_bytes == bytes) {
     puts("it has that size already");

@@ -16,6 +16,22 @@ has 'another one' "$code $out" '^0 32\.0 MB instead of 16\.0 MB'
 nc stats --dir "$dir" --json
 is 'it holds' "$(json '[.cache.limit_bytes, .cache.slots] | @csv')" "$((32 << 20)),16384"
 is 'invalidations are kept' "$(json .cache.tag_rows_used)" 1
+# Who only looks is in nobody's way.
+nc stats --dir "$dir" --json
+is 'a view is no process that has it open' "$(json '.processes | length')" 0
+"$build/nextcache" stats --watch --json --interval 0.1 --dir "$dir" >watched &
+watcher=$!
+until [ -s watched ]; do sleep 0.05; done
+nc stats --dir "$dir" --json
+is 'nor is stats --watch' "$(json '.processes | length')" 0
+nc resize --dir "$dir" 64MB
+has 'it may be resized meanwhile' "$code $out" '^0 64\.0 MB instead of 32\.0 MB'
+: >watched
+until [ "$(wc -l <watched)" -ge 2 ]; do sleep 0.05; done
+kill $watcher
+wait $watcher 2>/dev/null
+is 'and stats --watch goes on with what is there now' \
+  "$(tail -n 1 watched | jq .cache.limit_bytes)" $((64 << 20))
 for wrong in 4MB nonsense -5 '' 1e40GB; do
   nc resize --dir "$dir" -- "$wrong"
   is "a wrong size: '$wrong'" "$code" 2
