@@ -111,6 +111,17 @@ typedef struct nxc_tag_marks { /* wall times in ms; 0: none */
 /* The marks of a tag. OK, or MISS: none are remembered. */
 NXC_EXTERN int nxc_view_tag(const nxc_view *view, nxc_slice tag, nxc_tag_marks *out);
 
+/* ---- warming -------------------------------------------------------------- */
+
+typedef struct nxc_warmed {
+  uint64_t entries, bytes; /* that were lifted into the memory tier */
+} nxc_warmed;
+
+/* Lifts what was read since it was written from disk into the memory tier of an open
+ * cache, the newest first, as far as there is room and for at most so long. It counts
+ * as nobody's look-up. OK or NXC_E_NOMEM; NXC_E_INVALID, NXC_E_FORKED. Any thread. */
+NXC_EXTERN int nxc_warm(nxc_cache *cache, int64_t max_ms, nxc_warmed *out);
+
 /* ---- for Prometheus ------------------------------------------------------- */
 
 /* The numbers of nxc_stats, all of them uint64_t: X(field, kind, name, what it is), where a kind is CLASSES

@@ -60,7 +60,6 @@ struct nxc__memory {
   queue_of_items queues[QUEUES];
   ghosts ghosts;
   nxc__memory_use use;
-  uint64_t limit_items;
   bool lru;
 };
 
@@ -68,7 +67,7 @@ nxc__memory *nxc__memory_create(uint64_t bytes, uint64_t items, bool lru) {
   nxc__memory *m = calloc(1, sizeof *m);
   if (!m) return NULL;
   m->use.limit_bytes = bytes;
-  m->limit_items = items;
+  m->use.limit_items = items;
   m->lru = lru;
   return m;
 }
@@ -147,7 +146,7 @@ static item *next_to_go(const nxc__memory *m) {
 
 static bool is_over(const nxc__memory *m, uint64_t coming_bytes, uint64_t coming_items) {
   return m->use.bytes + coming_bytes > m->use.limit_bytes ||
-         (m->limit_items && m->use.items + coming_items > m->limit_items);
+         (m->use.limit_items && m->use.items + coming_items > m->use.limit_items);
 }
 
 static void evict(nxc__memory *m, uint64_t coming_bytes, uint64_t coming_items) {
@@ -236,7 +235,7 @@ void nxc__memory_clear(nxc__memory *m) {
 
 void nxc__memory_resize(nxc__memory *m, uint64_t bytes, uint64_t items) {
   m->use.limit_bytes = bytes;
-  m->limit_items = items;
+  m->use.limit_items = items;
   evict(m, 0, 0);
 }
 

@@ -36,7 +36,7 @@ void nxc__memory_resize(nxc__memory *memory, uint64_t bytes, uint64_t items);
 typedef struct nxc__memory_use {
   uint64_t bytes; /* what the tier holds from the process, its table included */
   uint64_t entry_bytes;
-  uint64_t limit_bytes;
+  uint64_t limit_bytes, limit_items;
   uint64_t items;
   uint64_t evictions; /* since it was created */
 } nxc__memory_use;

@@ -1,4 +1,24 @@
 # warm: the right paths, each once, not too many at a time.
+fill 32 <<'...'
+put 1 p:b:/hot 900000 - 0 - -
+put 1 p:b:/cold 1000 - 0 - -
+put 1 p:b:/gone 1000 t 0 - -
+get 1 p:b:/hot
+get 1 p:b:/gone
+mark t 0
+...
+data=$(echo "$dir"/v1/data-*)
+resident() { fincore -nbo res "$data" | tr -d ' '; }
+sync "$data" && dd of="$data" oflag=nocache conv=notrunc count=0 status=none # out of the page cache
+before=$(resident)
+nc warm --dir "$dir" --memory
+has '--memory: what was in use, and is valid' "$code $out" '^0 1 entries in use, [0-9.]+ KB, are in the memory of the system'
+[ "$before" -gt 500000 ] && before=0 # as on tmpfs
+is 'is in the memory of the system' "$(($(resident) >= before + 900000))" 1
+nc stats --dir "$dir" --json
+is 'and no look-up was counted' "$(json '.total.memory_hits.pages + .total.disk_hits.pages')" 2
+nc warm --dir "$dir" --memory --url http://127.0.0.1:1
+is '--memory asks no site' $code 2
 if ! ldd "$build/nextcache" | grep -q libcurl; then
   nc warm --url http://127.0.0.1:1
   has 'without libcurl it says so' "$code $err" '^4 .*libcurl'

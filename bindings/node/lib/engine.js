@@ -231,6 +231,11 @@ class Engine {
     return this.available ? this.#native.stats() : null;
   }
 
+  /** Lifts what was in use before into memory: {entries, bytes}; null where there is no cache. */
+  warm(maxMs) {
+    return this.available ? settled((done) => this.#native.warm(maxMs, done)) : null;
+  }
+
   /** The counters of the directory as Prometheus text; null where there is no cache. */
   metrics() {
     if (!this.available) return null;
@@ -285,7 +290,19 @@ function settled(call) {
  * The engine of this environment. A bundled copy never makes it, because it
  * could not open it: it finds that of the handlers, or one that is not shared.
  */
-const theEngine = () => (bundled ? (sharedIfAny('engine') ?? new Engine()) : shared('engine', () => new Engine()));
+const theEngine = () => (bundled ? (sharedIfAny('engine') ?? new Engine()) : shared('engine', createEngine));
+
+function createEngine() {
+  const engine = new Engine();
+  for (const tell of sharedIfAny('engine.awaited') ?? []) tell(engine);
+  return engine;
+}
+
+/** The same as a promise; a bundled copy waits until the handlers have made it. */
+const whenEngine = () =>
+  bundled && !sharedIfAny('engine')
+    ? new Promise((tell) => shared('engine.awaited', () => []).push(tell))
+    : Promise.resolve(theEngine());
 
 /** The cache of optimised images: part of the other, opened when an image is asked for. */
 class ImageEngine extends Engine {
@@ -300,4 +317,4 @@ const theImages = () =>
 /** All caches of this environment that have been asked for. */
 const theEngines = () => [theEngine(), sharedIfAny('engine.images')].filter(Boolean);
 
-module.exports = { BORN_DEAD, MISS, OK, STALE, theEngine, theEngines, theImages };
+module.exports = { BORN_DEAD, MISS, OK, STALE, theEngine, theEngines, theImages, whenEngine };

@@ -430,63 +430,112 @@ static napi_value stats_method(napi_env env, napi_callback_info info) {
   return ok ? object : NULL;
 }
 
-/* ---- metrics ----------------------------------------------------------------------- */
+/* ---- what takes long: on a worker ---------------------------------------------------- */
 
-typedef struct scrape { /* on a worker: it walks through the index */
+typedef struct job {
   uv_work_t work;
   call *landed;
   nxc_cache *cache;
-  char *text; /* the result; NULL: no memory */
-  char dir[]; /* "": none */
-} scrape;
+  void (*run)(struct job *self);
+  napi_value (*result)(napi_env env, const struct job *self);
+  char *text;        /* of metrics(); NULL: no memory */
+  double max_ms;     /* of warm(), ... */
+  nxc_warmed warmed; /* ... and what it did           */
+  char dir[];        /* of metrics(); "": none        */
+} job;
 
-static void scrape_work(uv_work_t *work) {
+static void job_work(uv_work_t *work) {
+  job *self = work->data;
+  self->run(self);
+}
+
+static void job_done(uv_work_t *work, int status) {
+  (void)status;
+  job *self = work->data;
+  nxn_instance *instance = self->landed->cache->instance;
+  napi_handle_scope scope;
+  bool open = !instance->ending && napi_open_handle_scope(instance->env, &scope) == napi_ok;
+  call_land(self->landed, open ? self->result(instance->env, self) : NULL);
+  if (open) napi_close_handle_scope(instance->env, scope);
+  free(self->text);
+  free(self);
+}
+
+/* A job for a method whose second argument is the callback; NULL: no memory. */
+static job *job_create(arguments *args, size_t extra) {
+  job *made = calloc(1, sizeof *made + extra);
+  if (!made) return NULL;
+  made->landed = call_create(args->cache, args->argv[1]);
+  made->cache = args->cache->cache;
+  made->work.data = made;
+  if (made->landed) return made;
+  free(made);
+  return NULL;
+}
+
+static napi_value job_begin(arguments *args, job *self) {
+  uv_queue_work(args->cache->instance->loop, &self->work, job_work, job_done);
+  return call_returned(args, self->landed, NXC_PENDING);
+}
+
+static void metrics_run(job *self) {
   static const char *const classes[] = {"other",   "pages",     "routes",
                                         "fetches", "use-cache", "images"};
-  scrape *s = work->data;
   nxc_view *view = NULL;
   nxc_stats stats;
-  if (*s->dir) nxc_view_open(&view, s->dir, NULL, 0);
-  if (nxc_stats_get(s->cache, &stats) >= 0)
-    s->text = nxc_metrics_text(view, &stats, classes, sizeof classes / sizeof *classes);
+  if (*self->dir) nxc_view_open(&view, self->dir, NULL, 0);
+  if (nxc_stats_get(self->cache, &stats) >= 0)
+    self->text = nxc_metrics_text(view, &stats, classes, sizeof classes / sizeof *classes);
   nxc_view_close(view);
 }
 
-static void scrape_done(uv_work_t *work, int status) {
-  (void)status;
-  scrape *s = work->data;
-  nxn_instance *instance = s->landed->cache->instance;
-  napi_handle_scope scope;
+static napi_value metrics_result(napi_env env, const job *self) {
   napi_value value = NULL;
-  bool open = !instance->ending && napi_open_handle_scope(instance->env, &scope) == napi_ok;
-  if (open && (!s->text || napi_create_string_utf8(instance->env, s->text, NAPI_AUTO_LENGTH,
-                                                   &value) != napi_ok))
-    napi_get_null(instance->env, &value);
-  call_land(s->landed, value);
-  if (open) napi_close_handle_scope(instance->env, scope);
-  free(s->text);
-  free(s);
+  if (!self->text || napi_create_string_utf8(env, self->text, NAPI_AUTO_LENGTH, &value) != napi_ok)
+    napi_get_null(env, &value);
+  return value;
 }
 
 /* metrics(dir, done): the Prometheus text, through done; null when there is no memory for
- * it. `dir` is "" where there is no disk tier. */
+ * it. `dir` is "" where there is no disk tier. It walks through the index. */
 static napi_value metrics_method(napi_env env, napi_callback_info info) {
   arguments args;
   nxc_slice dir;
   if (!arguments_read(&args, env, info, 2) || !nxn_arena_text(&args.arena, env, args.argv[0], &dir))
     return arguments_end(&args, NXC_E_INVALID);
-  scrape *s = calloc(1, sizeof *s + dir.size + 1);
-  call *made = s ? call_create(args.cache, args.argv[1]) : NULL;
-  if (!made) {
-    free(s);
-    return arguments_end(&args, NXC_E_NOMEM);
-  }
-  if (dir.size) memcpy(s->dir, dir.data, dir.size);
-  s->work.data = s;
-  s->landed = made;
-  s->cache = args.cache->cache;
-  uv_queue_work(args.cache->instance->loop, &s->work, scrape_work, scrape_done);
-  return call_returned(&args, made, NXC_PENDING);
+  job *made = job_create(&args, dir.size + 1);
+  if (!made) return arguments_end(&args, NXC_E_NOMEM);
+  if (dir.size) memcpy(made->dir, dir.data, dir.size);
+  made->run = metrics_run;
+  made->result = metrics_result;
+  return job_begin(&args, made);
+}
+
+static void warm_run(job *self) {
+  nxc_warm(self->cache, duration_from(self->max_ms), &self->warmed);
+}
+
+static napi_value warm_result(napi_env env, const job *self) {
+  napi_value object = NULL;
+  if (napi_create_object(env, &object) != napi_ok) return NULL;
+  set_number(env, object, "entries", (double)self->warmed.entries);
+  set_number(env, object, "bytes", (double)self->warmed.bytes);
+  return object;
+}
+
+/* warm(maxMs, done): {entries, bytes} that were lifted into memory, through done. */
+static napi_value warm_method(napi_env env, napi_callback_info info) {
+  arguments args;
+  double max_ms;
+  if (!arguments_read(&args, env, info, 2) ||
+      napi_get_value_double(env, args.argv[0], &max_ms) != napi_ok)
+    return arguments_end(&args, NXC_E_INVALID);
+  job *made = job_create(&args, 0);
+  if (!made) return arguments_end(&args, NXC_E_NOMEM);
+  made->max_ms = max_ms;
+  made->run = warm_run;
+  made->result = warm_result;
+  return job_begin(&args, made);
 }
 
 bool nxn_calls_define(napi_env env, napi_value object, nxn_cache *cache) {
@@ -505,6 +554,7 @@ bool nxn_calls_define(napi_env env, napi_value object, nxn_cache *cache) {
       {"setMemory", set_memory_method},
       {"stats", stats_method},
       {"metrics", metrics_method},
+      {"warm", warm_method},
       {"keepRecords", nxn_keep_records},
       {"takeRecord", nxn_take_record},
       {"parseRecord", nxn_parse_record},

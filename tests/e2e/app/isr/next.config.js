@@ -6,7 +6,7 @@ const [major, minor] = version.split('.').map(Number);
 const root = require('node:path').dirname(__dirname);
 const handler = require.resolve('nextcache/cache-handler');
 const hasOwnImages = major > 16 || (major === 16 && minor >= 2);
-// Next 14 has these two under `experimental`.
+// Next 14 has these under `experimental`.
 const tracing = { outputFileTracingRoot: root };
 const external = ['nextcache'];
 
@@ -16,7 +16,7 @@ module.exports = {
   images: { ...(hasOwnImages ? { customCacheHandler: true } : {}) },
   experimental: {
     ...(process.env.E2E_WORKER_THREADS ? { workerThreads: true, cpus: 2 } : {}),
-    ...(major === 14 ? { ...tracing, serverComponentsExternalPackages: external } : {}),
+    ...(major === 14 ? { ...tracing, serverComponentsExternalPackages: external, instrumentationHook: true } : {}),
   },
   ...(major === 14 ? {} : { ...tracing, serverExternalPackages: external, turbopack: { root } }),
 };
