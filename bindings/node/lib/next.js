@@ -76,6 +76,14 @@ function currentWork() {
   return loadedModule(WORK_STORAGE)?.workAsyncStorage?.getStore();
 }
 
+/** revalidateTag and updateTag, as far as the running Next.js has them. */
+function nextCacheFunctions() {
+  const directory = nextDirectory();
+  if (!directory) return {};
+  const file = path.join(/* turbopackIgnore: true */ directory, 'cache.js');
+  return Module.createRequire(file)(file);
+}
+
 // ---- standing in for a cache that cannot be opened ---------------------------------
 
 const absentHandler = {
@@ -122,4 +130,12 @@ function nextUseCacheHandler() {
   });
 }
 
-module.exports = { createNextCache, currentWork, isBuilding, isNextBefore, nextUseCacheHandler, nextVersion };
+module.exports = {
+  createNextCache,
+  currentWork,
+  isBuilding,
+  isNextBefore,
+  nextCacheFunctions,
+  nextUseCacheHandler,
+  nextVersion,
+};

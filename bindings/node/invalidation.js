@@ -1,0 +1,66 @@
+'use strict';
+// createInvalidation: helpers that invalidate what a site knows by name, and
+// say why. They work wherever they are called from:
+//
+//   in a server action     updateTag: the visitor sees the change at once
+//   in a route handler     revalidateTag, dead at once for everybody
+//   outside any request    a mark through nextcache itself (jobs, timers)
+//
+// Next 14 and 15 have no updateTag; there revalidateTag serves both of the first.
+
+const nextcache = require('./index');
+const { addReason } = require('./lib/reasons');
+const { nextCacheFunctions } = require('./lib/next');
+const { warnOnce } = require('./lib/log');
+
+const NOT_AN_ACTION = /^updateTag can only be called from within a Server Action/;
+const NOT_A_REQUEST = /^Invariant: static generation store missing/;
+
+/** Whether a call went through; an error that says something else than `unless` is the caller's. */
+function tried(call, unless) {
+  try {
+    call();
+    return true;
+  } catch (error) {
+    if (unless.test(error?.message)) return false;
+    throw error;
+  }
+}
+
+/** Next.js has no way to ask where one is, so each door is tried. */
+async function invalidate(tags) {
+  const { updateTag, revalidateTag } = nextCacheFunctions();
+  if (updateTag && tried(() => tags.forEach((tag) => updateTag(tag)), NOT_AN_ACTION)) return 'server action';
+  if (revalidateTag && tried(() => tags.forEach((tag) => revalidateTag(tag, { expire: 0 })), NOT_A_REQUEST)) {
+    return updateTag ? 'route handler' : 'request';
+  }
+  if (!nextcache.open()) {
+    warnOnce('invalidation', "engine=next: outside of a request nothing of Next's own cache can be invalidated");
+  }
+  await nextcache.revalidateTag(tags);
+  return 'outside any request';
+}
+
+const asList = (tags) => (typeof tags === 'string' ? [tags] : [...tags]);
+
+/** What a kind names: its own tag or that of one thing, a list, or what a function says. */
+async function tagsOf(kind, args) {
+  if (typeof kind === 'function') return asList(await kind(...args));
+  if (typeof kind !== 'string') return asList(kind);
+  return [args[0] === undefined ? kind : `${kind}:${args[0]}`];
+}
+
+const helperName = (name) => `invalidate${name[0].toUpperCase()}${name.slice(1)}Cache`;
+
+/** {customer: …, cart: …} -> {invalidateCustomerCache(reason, …), invalidateCartCache(reason, …)} */
+function createInvalidation(kinds) {
+  const helper = (name, kind) => async (reason, ...args) => {
+    const tags = await tagsOf(kind, args);
+    const setting = await invalidate(tags);
+    addReason({ by: name, setting, reason, tags });
+    return setting;
+  };
+  return Object.fromEntries(Object.entries(kinds).map(([name, kind]) => [helperName(name), helper(name, kind)]));
+}
+
+module.exports = { createInvalidation };
