@@ -6,27 +6,15 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const { REMOTE_WANTED, parseRemote } = require('./remote/remote-config');
+const { MB, parseSize } = require('./sizes');
 
-const MB = 2 ** 20;
 const NEXT_DEFAULT_MEMORY_BYTES = 50 * MB;
 const BUILD_MEMORY_BYTES = 8 * MB;
 const IMAGES_SHARE = 4;
 const SMALLEST_DISK_BYTES = 8 * MB;
 
-const UNITS = { '': 1, B: 1, K: 2 ** 10, KB: 2 ** 10, M: MB, MB, G: 2 ** 30, GB: 2 ** 30, T: 2 ** 40, TB: 2 ** 40 };
-
 const SIZE_WANTED = 'a number of bytes such as 67108864, or a size such as 64MB or 1.5GB';
-
-/** Bytes from a number or from text such as "64MB"; undefined when wrong. */
-function parseSize(value) {
-  if (typeof value === 'number') return Number.isSafeInteger(value) && value >= 0 ? value : undefined;
-  if (typeof value !== 'string') return undefined;
-  const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(value.trim());
-  const unit = match && UNITS[match[2].toUpperCase()];
-  if (!unit) return undefined;
-  const bytes = Math.floor(Number(match[1]) * unit);
-  return Number.isSafeInteger(bytes) ? bytes : undefined;
-}
 
 function parseDiskSize(value) {
   const bytes = parseSize(value);
@@ -86,11 +74,20 @@ const SETTINGS = [
     parse: (value) => parsePatterns(value, /\s+/),
     wanted: 'patterns of URLs such as "https://api.example.com/account/* */private/*"',
   },
+  {
+    option: 'remote',
+    variable: 'NEXT_CACHE_VALKEY_URL',
+    parse: parseRemote,
+    wanted: REMOTE_WANTED,
+  },
   { option: 'engine', variable: 'NEXT_CACHE_ENGINE', parse: parseEngine, wanted: '"nextcache" or "next"' },
 ];
 
+/** A wrong URL is told of without its secrets. */
+const withoutPassword = (text) => text.replace(/\/\/[^@/]*@/, '//***@');
+
 const problem = (name, value, wanted) =>
-  `${name} is ${typeof value === 'string' ? JSON.stringify(value) : String(value)}, which is not usable; it should be ${wanted}`;
+  `${name} is ${typeof value === 'string' ? JSON.stringify(withoutPassword(value)) : String(value)}, which is not usable; it should be ${wanted}`;
 
 /** What one source (option or variable names -> values) says, and what is wrong in it. */
 function readSource(values, nameOf, problems) {
@@ -175,15 +172,18 @@ function resolveConfig({ options, env = {}, nextMemory, building = false, root }
     dropHeaders: chosen.dropHeaders,
     neverStore: chosen.neverStore,
     engine: chosen.engine,
+    // A build opens no connection unless it is told to.
+    remote: building && !chosen.remote?.build ? undefined : chosen.remote,
     problems,
   };
 }
 
 /** The configuration of the cache of optimised images, a quarter of the whole's. */
 function imagesConfig(config) {
+  const { remote, ...rest } = config; // images stay on their machine
   const diskBytes = Math.floor(config.diskBytes / IMAGES_SHARE);
   return {
-    ...config,
+    ...rest,
     dir: path.join(/* turbopackIgnore: true */ config.dir, 'images'),
     memoryBytes: Math.floor(config.memoryBytes / IMAGES_SHARE),
     diskBytes: config.diskBytes === 0 ? 0 : Math.max(diskBytes, SMALLEST_DISK_BYTES),

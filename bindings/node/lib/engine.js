@@ -9,6 +9,7 @@ const { decode, encode } = require('./codec');
 const { imagesConfig, isBuilding, projectRoot, resolveConfig } = require('./config');
 const { warn, warnOnce } = require('./log');
 const { shared, sharedIfAny } = require('./shared');
+const { SharedTier } = require('./remote/shared-tier');
 
 // Results of the core (nextcache.h); those that are not named here are errors.
 const OK = 0;
@@ -34,6 +35,7 @@ const DECODED_MAX = 8192;
 
 class Engine {
   #native;
+  #remote; // the tier that machines share, where there is one
   #opened = false;
   #config;
   #options = {};
@@ -94,6 +96,7 @@ class Engine {
         this.#config[name] = old[name];
       }
     }
+    this.#config.remote = old.remote;
     this.#native.setMemory(this.#config.memoryBytes, this.#config.memoryItems);
     sharedIfAny('engine.images')?.follow(this.#config);
   }
@@ -117,12 +120,40 @@ class Engine {
         { dir: diskBytes > 0 ? dir : undefined, diskBytes, memoryBytes, memoryItems },
         (message) => warn(message),
       );
+      if (this.config.remote) this.#share(diskBytes > 0 ? dir : undefined);
     } catch (error) {
       warnOnce('open', `engine=next: the native cache cannot be loaded, Next's own cache takes over: ${firstLine(error)}`);
     }
   }
 
+  /** Adds the tier on a server, and tells it what it can do with this machine's. */
+  #share(dir) {
+    const native = this.#native;
+    native.keepRecords(true);
+    this.#remote = new SharedTier(this.config.remote, {
+      dir,
+      birth: () => this.birth(),
+      get: (key, classId) => this.#look(key, classId, undefined, 0),
+      put: (...args) => this.put(...args),
+      mark: (tags, deadAfterMs) => settled((done) => native.mark(tags, deadAfterMs, done)),
+      clear: () => settled((done) => native.clear(done)),
+      takeRecord: () => native.takeRecord(),
+      judgeRecord: (record, key, softTags) => this.#judgeRecord(record, key, softTags),
+    });
+  }
+
+  /** {result, put} of a record from elsewhere: how it is judged here, and its put. */
+  #judgeRecord(record, key, softTags) {
+    const native = this.#native;
+    const tags = native?.parseRecord(record, storable(key));
+    if (!tags) return { result: MISS };
+    native.judge(tags, softTags);
+    return { result: native.numbers[RESULT], put: () => settled((done) => native.putRecord(done)) };
+  }
+
   close() {
+    this.#remote?.close();
+    this.#remote = undefined;
     this.#native?.close();
     this.#native = undefined;
     this.#opened = false;
@@ -147,6 +178,7 @@ class Engine {
    */
   get(key, classId, softTags) {
     if (!this.available) return { result: MISS, why: 'absent', parts: null };
+    if (this.#remote?.has(classId)) return this.#remote.get(key, softTags, () => this.#look(key, classId, softTags, 0));
     return this.#look(key, classId, softTags, 0);
   }
 
@@ -156,6 +188,11 @@ class Engine {
    */
   getStored(key, classId, softTags) {
     if (!this.available) return { result: MISS, why: 'absent' };
+    if (this.#remote?.has(classId)) return this.#remote.get(key, softTags, () => this.#lookStored(key, classId, softTags));
+    return this.#lookStored(key, classId, softTags);
+  }
+
+  #lookStored(key, classId, softTags) {
     const before = this.#decoded.get(key);
     const value = before?.ref.deref();
     const found = this.#look(key, classId, softTags, value === undefined ? 0 : before.id);
@@ -186,9 +223,10 @@ class Engine {
   /**
    * Stores a value. `times` = {birth, created, revalidate, expire} in wall
    * milliseconds. The result, now or as a promise, when every process can see
-   * it; a value that cannot be stored removes the key, and rejects.
+   * it; a value that cannot be stored removes the key, and rejects. Other machines
+   * get it unless `here` is set: they have it of themselves.
    */
-  put(key, classId, tags, times, value) {
+  put(key, classId, tags, times, value, { here = false } = {}) {
     if (!this.available) return MISS;
     let encoded;
     try {
@@ -200,22 +238,30 @@ class Engine {
     }
     const native = this.#native;
     writeTimes(native.numbers, times);
-    return settled((done) => native.put(storable(key), classId, tags, encoded.types, encoded.parts, done));
+    const putting = settled((done) => native.put(storable(key), classId, tags, encoded.types, encoded.parts, done));
+    return !here && this.#remote?.has(classId) ? this.#remote.afterPut(key, times, putting) : putting;
   }
 
   remove(key) {
     if (!this.available) return OK;
+    this.#remote?.remove(key);
     return settled((done) => this.#native.remove(storable(key), done));
   }
 
+  /** Empties the cache, of all machines. Rejects when they could not be told. */
   clear() {
     if (!this.available) return OK;
+    if (this.#remote) return this.#remote.clear();
     return settled((done) => this.#native.clear(done));
   }
 
-  /** Marks tags dead (0), or stale now and dead after so many milliseconds. */
-  mark(tags, deadAfterMs) {
+  /**
+   * Marks tags dead (0), or stale now and dead after so many milliseconds, on all
+   * machines, or only `here`. Rejects when it is in force here, and others could not be told.
+   */
+  mark(tags, deadAfterMs, { here = false } = {}) {
     if (!this.available || tags.length === 0) return OK;
+    if (this.#remote && !here) return this.#remote.mark(tags, deadAfterMs);
     return settled((done) => this.#native.mark(tags, deadAfterMs, done));
   }
 
@@ -224,7 +270,13 @@ class Engine {
     if (!this.available) return { result: MISS, why: 'absent' };
     writeTimes(this.#native.numbers, times);
     this.#native.judge(tags, softTags);
-    return readFound(this.#native, null);
+    const found = readFound(this.#native, null);
+    return this.#remote ? this.#remote.judged(found, times.created) : found;
+  }
+
+  /** What there is to be said of the tier that machines share; null where there is none. */
+  remoteStats() {
+    return this.#remote?.stats() ?? null;
   }
 
   stats() {

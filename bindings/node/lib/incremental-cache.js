@@ -242,7 +242,7 @@ class CacheHandler {
     // Judged by all marks until now, it is as good as born at this look-up.
     if (!reading.joined && found.result === OK && !(kind === 'PAGES' && context.isFallback)) {
       const times = { birth, created: seed.modifiedMs };
-      const put = theEngine().put(storage, classOfKind(seed.value.kind), [...tags, seedTag(storage, this.serverDistDir)], times, stored);
+      const put = theEngine().put(storage, classOfKind(seed.value.kind), [...tags, seedTag(storage, this.serverDistDir)], times, stored, { here: true });
       if (put instanceof Promise) put.catch(() => {});
     }
     this.pending.begin(key, birth);
@@ -300,7 +300,7 @@ class CacheHandler {
     const result = await theEngine().put(storage, classOfKind(kind), tags, times, stored);
     debug?.('set', key, kind, tags, result);
     await noteBuildName(namespace);
-    if (liveSeeds().delete(storage)) await theEngine().mark([seedTag(storage, this.serverDistDir)], 0);
+    if (liveSeeds().delete(storage)) await theEngine().mark([seedTag(storage, this.serverDistDir)], 0, { here: true });
   }
 
   // ---- both ---------------------------------------------------------------------------

@@ -1,0 +1,54 @@
+'use strict';
+// Keeps requests away from a server that does not answer. After so many failures in a
+// row nothing is asked for a while, which doubles each time; then one call is let
+// through, and what becomes of it decides.
+
+class Breaker {
+  #failures = 0;
+  #openings = 0;
+  #openUntil = 0;
+  #trying = false;
+
+  constructor({ failures = 5, shortestMs = 1000, longestMs = 30000, now = () => performance.now(), random = Math.random } = {}) {
+    Object.assign(this, { limit: failures, shortestMs, longestMs, now, random });
+  }
+
+  get isOpen() {
+    return this.#openUntil > 0;
+  }
+
+  /** How often it has opened since the server was last well. */
+  get openings() {
+    return this.#openings;
+  }
+
+  /** Whether a call may be made now. */
+  allows() {
+    if (this.#openUntil === 0) return true;
+    if (this.#trying || this.now() < this.#openUntil) return false;
+    return (this.#trying = true);
+  }
+
+  success() {
+    this.#failures = 0;
+    if (this.#openUntil > 0) this.close();
+    else this.#openings = 0;
+  }
+
+  failure() {
+    this.#trying = false;
+    if (++this.#failures < this.limit && this.#openUntil === 0) return;
+    const ms = Math.min(this.longestMs, this.shortestMs * 2 ** this.#openings++);
+    // Half of it is chance, so that ten machines do not come back at once.
+    this.#openUntil = this.now() + ms * (0.5 + this.random() / 2);
+    this.#failures = 0;
+  }
+
+  close() {
+    this.#openUntil = 0;
+    this.#failures = 0;
+    this.#trying = false;
+  }
+}
+
+module.exports = { Breaker };

@@ -1,0 +1,427 @@
+'use strict';
+// The third tier: one cache for many machines, on a Valkey or Redis that the user runs.
+//
+//   entry   <prefix>:e:<family>:<hash of the key> -> envelope.js, always with an expiry
+//   log     invalidation-log.js: what was invalidated, in order
+//
+// The server is never needed: whatever it does, a get is answered by this machine's
+// tiers within a deadline. What it says is checked like a file. docs/many-machines.md
+// has the protocol in whole.
+
+const crypto = require('node:crypto');
+const { Breaker } = require('./breaker');
+const { connector, within } = require('./connection');
+const { Follower, pause } = require('./follower');
+const { InvalidationLog } = require('./invalidation-log');
+const { PutQueue } = require('./put-queue');
+const { readHead, unwrap, wrap, writeBirth } = require('./envelope');
+const { Unsent } = require('./unsent');
+const { warn } = require('../log');
+
+const FAMILY = '1'; // raise it with the format of records or of the values in them
+const WRITE_MS = 1000;
+const HEARTBEAT_MS = 1000;
+const HEARTBEAT_ANSWER_MS = 500;
+const HEARTBEATS_MISSED = 3;
+const ENTRIES_KEPT = 100000; // of the log
+const UNSURE_LEAST_MS = 2000; // the log is heard of once a second
+const SMOOTHING = 0.05;
+
+/** An invalidation that is in force on this machine, and not known to be on others. */
+class NotGlobalError extends Error {
+  code = 'NEXTCACHE_NOT_GLOBAL';
+  constructor(reason) {
+    super(
+      `the invalidation is in force on this machine only (${reason}); it is kept, and sent when the shared tier is back`,
+    );
+  }
+}
+
+class Remote {
+  #config;
+  #local;
+  #breaker = new Breaker();
+  #queue = new PutQueue();
+  #reads = new Map(); // key -> {done, superseded}
+  #connect;
+  #commands;
+  #log;
+  #follower;
+  #unsent;
+  #closed = false;
+  #behind = false;
+  #numbers = { gets: 0, hits: 0, misses: 0, failures: 0, refused: 0, tooOld: 0, puts: 0, putFailures: 0, sent: 0, bytesIn: 0, bytesOut: 0 };
+  #latencyMs = 0;
+  #problem = 'not connected yet';
+
+  /**
+   * @param config  of config.js, `remote`
+   * @param local   as Follower's, and `dir` where there is a disk tier
+   */
+  constructor(config, local) {
+    this.#config = config;
+    this.#local = local;
+    this.#connect = connector(config);
+    this.#log = new InvalidationLog(config.prefix, ENTRIES_KEPT);
+    this.#unsent = new Unsent(local.dir);
+    this.#follower = new Follower({
+      log: this.#log,
+      connect: this.#connect,
+      local,
+      onChange: (error) => this.#changed(error),
+    });
+  }
+
+  start() {
+    this.#keepCommands();
+    this.#follower.run();
+    this.#keepBeating();
+  }
+
+  close() {
+    this.#closed = true;
+    this.#queue.clear();
+    this.#follower.close();
+    this.#commands?.close();
+  }
+
+  // ---- the connection for commands ---------------------------------------------------------
+
+  async #keepCommands() {
+    while (!this.#closed && !this.#commands) {
+      try {
+        const commands = await this.#connect('commands');
+        if (this.#closed) commands.close();
+        else this.#commands = commands;
+      } catch (error) {
+        this.#tell(error);
+        await pause(500 + Math.random() * 500);
+      }
+    }
+  }
+
+  /** Sends a command, or fails at once. */
+  #send = (key, args) => {
+    if (!this.#commands) return Promise.reject(new Error(this.#problem));
+    return this.#commands.send(key, args);
+  };
+
+  #write = (key, args) => within(WRITE_MS, this.#send(key, args), args[0], true);
+
+  // ---- health ------------------------------------------------------------------------------
+
+  #tell(error) {
+    this.#problem = error.message;
+    if (!this.#closed) {
+      warn('remote', `the shared tier does not answer (${error.message}); this machine's tiers serve meanwhile`);
+    }
+  }
+
+  /** The follower has attached, or was detached by an error. */
+  async #changed(error) {
+    if (error) {
+      this.#tell(error);
+      return;
+    }
+    this.#problem = undefined;
+    try {
+      await this.#unsent.flush((what) => this.#publish(what));
+    } catch (problem) {
+      this.#tell(problem);
+    }
+    this.#warnOfPolicy().catch(() => {}); // a user without the right to ask knows it
+  }
+
+  async #warnOfPolicy() {
+    if (this.#commands === undefined) return;
+    const reply = await this.#write(undefined, ['CONFIG', 'GET', 'maxmemory-policy']);
+    const policy = String((Array.isArray(reply) ? reply[1] : Object.values(reply ?? {})[0]) ?? '');
+    if (policy.startsWith('allkeys-')) {
+      warn(
+        'remote policy',
+        `the server's maxmemory-policy is ${policy}, which may evict the log of invalidations; set a policy volatile-*`,
+      );
+    }
+  }
+
+  /** Looks once a second, off the requests, whether the server is well and the log the one that is followed. */
+  async #keepBeating() {
+    let failures = 0;
+    while (!this.#closed) {
+      await pause(HEARTBEAT_MS * (0.9 + Math.random() / 5));
+      if (!this.#commands || this.#closed) continue;
+      try {
+        await this.#beat();
+        // The server answers again: nothing is gained by waiting for the breaker.
+        if (failures > 0 && this.#breaker.isOpen) this.#breaker.close();
+        if (this.#unsent.size > 0 && this.#follower.attached) await this.#changed();
+        failures = 0;
+      } catch {
+        if (++failures % HEARTBEATS_MISSED === 0) this.#replaceCommands();
+      }
+    }
+  }
+
+  /** A peer that vanished without a word leaves a connection that looks well. */
+  #replaceCommands() {
+    this.#commands?.close();
+    this.#commands = undefined;
+    this.#keepCommands();
+  }
+
+  async #beat() {
+    const ask = (key, args) => within(HEARTBEAT_ANSWER_MS, this.#send(key, args), args[0]);
+    const position = this.#follower.position;
+    const [generation, last] = await Promise.all([
+      ask(this.#log.generationKey, ['GET', this.#log.generationKey]),
+      this.#log.last(ask),
+    ]);
+    if (!this.#follower.attached) return;
+    this.#behind = last !== undefined && last.id !== this.#follower.position && this.#follower.position === position;
+    const isAnother = String(generation) !== this.#follower.generation || last === undefined;
+    if (isAnother || this.#follower.isAhead(last)) this.#follower.restart();
+  }
+
+  /** Follows what a read has shown about the server. */
+  #note(began, error) {
+    if (error) {
+      this.#numbers.failures++;
+      this.#breaker.failure();
+      this.#tell(error);
+    } else {
+      this.#breaker.success();
+      this.#latencyMs += SMOOTHING * (performance.now() - began - this.#latencyMs);
+    }
+  }
+
+  // ---- what may be believed ------------------------------------------------------------------
+
+  /**
+   * To be asked before a get: a promise in the first moments, in which the log is not
+   * reached yet, and in strict mode, which looks into the log. False: it could not be
+   * looked into, and nothing that is stored may be served.
+   */
+  beforeGet() {
+    if (!this.#follower.attached && !this.#hasTried) return this.#firstTry().then(() => this.#lookIntoLog());
+    return this.#lookIntoLog();
+  }
+
+  #hasTried = false;
+
+  async #firstTry() {
+    await within(this.#config.connectMs + this.#config.getMs, this.#follower.firstTry, 'connecting', true).catch(() => {});
+    this.#hasTried = true;
+  }
+
+  #lookIntoLog() {
+    if (!this.#config.strict) return undefined;
+    if (!this.#follower.attached || !this.#breaker.allows()) return false;
+    const began = performance.now();
+    return within(this.#config.getMs, this.#follower.catchUp(this.#send), 'reading the log', true).then(
+      () => (this.#note(began), true),
+      (error) => (this.#note(began, error), false),
+    );
+  }
+
+  /**
+   * Whether something that was created at a wall time may be served. While the log cannot
+   * be read, what was certain, or made, a while ago is not.
+   */
+  believes(createdMs) {
+    const allowed = Math.max(this.#config.unsureMs, UNSURE_LEAST_MS);
+    return this.#follower.unsureMs <= allowed || createdMs > Date.now() - allowed;
+  }
+
+  // ---- entries -------------------------------------------------------------------------------
+
+  #nameOf(key) {
+    const hash = crypto.createHash('sha256').update(key).digest('base64url').slice(0, 22);
+    return `${this.#config.prefix}:e:${FAMILY}:${hash}`;
+  }
+
+  /**
+   * Reads an entry and hands its record, with the birth that it has here, to `accept`;
+   * whether that took it. Gets that come meanwhile share one read.
+   */
+  read(key, accept) {
+    const joined = this.#reads.get(key);
+    if (joined) return joined.done;
+    if (!this.#follower.attached || !this.#breaker.allows()) return false;
+    const reading = { superseded: false };
+    reading.done = this.#read(key, accept, reading).finally(() => this.#reads.delete(key));
+    this.#reads.set(key, reading);
+    return reading.done;
+  }
+
+  async #read(key, accept, reading) {
+    const name = this.#nameOf(key);
+    const began = performance.now();
+    let value;
+    this.#numbers.gets++;
+    try {
+      value = await within(this.#config.getMs, this.#send(name, ['GET', name]), 'GET', true);
+      this.#note(began);
+    } catch (error) {
+      this.#note(began, error);
+      return false;
+    }
+    if (value === null || value === undefined) {
+      this.#numbers.misses++;
+      return false;
+    }
+    const record = await this.#open(value);
+    const taken = record !== undefined && !reading.superseded && (await accept(record));
+    this.#numbers[taken ? 'hits' : 'misses']++;
+    return taken;
+  }
+
+  /** The record in a value, born here; undefined where it is not to be believed. */
+  async #open(value) {
+    this.#numbers.bytesIn += value.length ?? 0;
+    const head = readHead(value, this.#config.maxEntryBytes);
+    if (!head) return this.#refuse();
+    const { generation, versions } = this.#follower;
+    // From before a loss, or older than what is known of the log.
+    const birth = head.generation === generation ? versions.birthOf(head.version) : undefined;
+    if (birth === undefined) {
+      this.#numbers.tooOld++;
+      return undefined;
+    }
+    const record = await unwrap(value, head);
+    if (!record) return this.#refuse();
+    writeBirth(record, birth);
+    return record;
+  }
+
+  #refuse() {
+    this.#numbers.refused++;
+    warn('remote value', 'the shared tier holds a value that is not intact; it was not believed');
+    return undefined;
+  }
+
+  /** A value of this machine is newer than what is being read. */
+  supersede(key) {
+    const reading = this.#reads.get(key);
+    if (reading) reading.superseded = true;
+  }
+
+  /** Whether puts are of use now. */
+  get takesPuts() {
+    return this.#follower.attached && !this.#breaker.isOpen;
+  }
+
+  /** Sends a record that was born here at `birth`, off the request. */
+  put(key, record, birth, expireMs) {
+    if (record.length > this.#config.maxEntryBytes) return this.remove(key);
+    const { generation, versions } = this.#follower;
+    const version = versions.versionOf(birth);
+    if (version === undefined) return undefined;
+    const name = this.#nameOf(key);
+    const ttlMs = String(Math.max(1, Math.floor(Math.min(expireMs, this.#config.maxTtlMs))));
+    this.#queue.add(name, record.length, () =>
+      this.#sendOff(async () => {
+        const value = await wrap(record, generation, version);
+        await this.#write(name, ['SET', name, value, 'PX', ttlMs]);
+        this.#numbers.puts++;
+        this.#numbers.bytesOut += value.length;
+      }),
+    );
+    return undefined;
+  }
+
+  remove(key) {
+    this.supersede(key);
+    const name = this.#nameOf(key);
+    this.#queue.add(name, 0, () => this.#sendOff(() => this.#write(name, ['DEL', name])));
+  }
+
+  async #sendOff(work) {
+    if (!this.takesPuts) {
+      this.#queue.dropped++;
+      return;
+    }
+    try {
+      await work();
+    } catch (error) {
+      this.#numbers.putFailures++;
+      // A server that is full says so, and answers all the same.
+      if (error.code === 'DEADLINE') this.#breaker.failure();
+      warn('remote put', `an entry could not be shared: ${error.message}`);
+    }
+  }
+
+  // ---- invalidations -------------------------------------------------------------------------
+
+  /** Sends {tags, deadAfterMs}, or {clear}: everything; the id in the log, or undefined. */
+  async #publish({ tags, deadAfterMs, clear }) {
+    if (clear) {
+      await this.#log.beginAnew(this.#write);
+      return undefined;
+    }
+    const id = await this.#log.append(this.#write, tags, deadAfterMs);
+    this.#numbers.sent++;
+    return id;
+  }
+
+  /**
+   * Marks tags on all machines. It comes back through the log like those of others, so
+   * that what begins afterwards carries its version. Rejects when it is not known to be
+   * in the log; then it is in force here, and kept.
+   */
+  async mark(tags, deadAfterMs) {
+    await this.#untilTried();
+    try {
+      if (this.#breaker.isOpen) throw new Error(this.#problem ?? 'the server does not answer');
+      const id = await this.#publish({ tags, deadAfterMs });
+      if (await this.#follower.arrival(id, this.#config.getMs)) return 0;
+      return await this.#local.mark(tags, deadAfterMs);
+    } catch (error) {
+      await this.#local.mark(tags, deadAfterMs);
+      this.#unsent.addMarks(tags, deadAfterMs);
+      throw new NotGlobalError(error.message);
+    }
+  }
+
+  /** Empties the cache of all machines. */
+  async clear() {
+    await this.#untilTried();
+    const result = await this.#local.clear();
+    try {
+      await this.#publish({ clear: true });
+      return result;
+    } catch (error) {
+      this.#unsent.addClear();
+      throw new NotGlobalError(error.message);
+    }
+  }
+
+  async #untilTried() {
+    if (!this.#follower.attached && !this.#hasTried) await this.#firstTry();
+  }
+
+  // ---- watching --------------------------------------------------------------------------------
+
+  stats() {
+    const follower = this.#follower;
+    const attached = follower.attached;
+    return {
+      state: this.#breaker.isOpen ? 'open' : attached ? 'ready' : 'down',
+      problem: attached && !this.#breaker.isOpen ? undefined : this.#problem,
+      latencyMs: this.#latencyMs,
+      // Since when the log may have entries that are not obeyed here.
+      unsureMs: follower.unsureMs,
+      behind: this.#behind,
+      position: follower.position,
+      breakerOpen: this.#breaker.isOpen,
+      breakerOpenings: this.#breaker.openings,
+      ...this.#numbers,
+      dropped: this.#queue.dropped,
+      queueBytes: this.#queue.bytes,
+      received: follower.received,
+      clears: follower.clears,
+      unsent: this.#unsent.size,
+    };
+  }
+}
+
+module.exports = { NotGlobalError, Remote };
