@@ -172,6 +172,7 @@ typedef struct nxc_found {
   int in_memory;      /* 1: answered by the memory tier                     */
   int64_t dead_at_ms; /* a hit is dead from this wall time; NXC_NEVER       */
   char why_tag[64];   /* NXC_WHY_TAG: the tag, cut to fit, ending in NUL    */
+  uint64_t stamp[4];  /* of what is OK, for nxc_uv_unchanged(); 0: none     */
 } nxc_found;
 
 /* Looks a key up: OK (fresh), STALE or MISS, with *found filled in all three
@@ -191,8 +192,7 @@ NXC_EXTERN int nxc_judge(nxc_cache *cache, const nxc_record *record, const nxc_s
 NXC_EXTERN nxc_entry *nxc_entry_ref(nxc_entry *entry);
 NXC_EXTERN void nxc_entry_unref(nxc_entry *entry);        /* NULL is allowed */
 NXC_EXTERN uint64_t nxc_entry_id(const nxc_entry *entry); /* no other of this process has it */
-/* Fills the numbers of *out, its key and its meta; tags and parts are NULL
- * with their counts set. */
+/* Fills the numbers, key and meta of *out; tags and parts are NULL, their counts set. */
 NXC_EXTERN void nxc_entry_read(const nxc_entry *entry, nxc_record *out);
 NXC_EXTERN nxc_slice nxc_entry_tag(const nxc_entry *entry, size_t index);
 NXC_EXTERN nxc_slice nxc_entry_part(const nxc_entry *entry, size_t index);

@@ -30,6 +30,13 @@ typedef void (*nxc_uv_cb)(void *arg, int result);
 NXC_EXTERN int nxc_uv_get(uv_loop_t *loop, nxc_cache *cache, const nxc_query *query,
                           nxc_found *found, nxc_uv_get_cb callback, void *arg);
 
+/* For hosts that keep what they made of an entry: whether a get of the same key with
+ * the same tags, which answered OK with this stamp, would find the same entry under the
+ * same marks. 1 counts as that hit, under this class; 0 says to get anew. Of age it says
+ * nothing: the host compares the entry's times and found->dead_at_ms. The memory tier
+ * does not hear of it; any thread. */
+NXC_EXTERN int nxc_uv_unchanged(nxc_cache *cache, unsigned class_id, const uint64_t stamp[4]);
+
 /* nxc_put_entry(). Puts and removes of one key take effect in the order of the
  * calls; the entry is referenced until it is written. */
 NXC_EXTERN int nxc_uv_put(uv_loop_t *loop, nxc_cache *cache, nxc_entry *entry, nxc_uv_cb callback,

@@ -141,6 +141,10 @@ int nxc_uv_get(uv_loop_t *loop, nxc_cache *cache, const nxc_query *query, nxc_fo
   return rc;
 }
 
+int nxc_uv_unchanged(nxc_cache *cache, unsigned class_id, const uint64_t stamp[4]) {
+  return stamp ? nxc__unchanged(cache, class_id, stamp) : 0;
+}
+
 /* ---- put, mark, remove, clear ------------------------------------------------------ */
 
 typedef struct task {

@@ -129,6 +129,40 @@ static int query_sane(const nxc_query *q, const nxc_found *found) {
              : NXC_E_INVALID;
 }
 
+/* Which version of an entry, and which marks, an answer rests on. */
+static void stamp_write(const nxc__index *x, const nxc__token *token, uint64_t epoch,
+                        uint64_t stamp[4]) {
+  memcpy(&stamp[0], x->instance, sizeof stamp[0]);
+  stamp[1] = (uint64_t)(token->slot - x->slots) + 1;
+  stamp[2] = token->word;
+  stamp[3] = epoch;
+}
+
+/* Under the lock, because a stamp may be of a store that is not mapped any more. */
+static bool stamp_holds(nxc__store *s, const uint64_t stamp[4]) {
+  nxc__index *x = s->index;
+  uint64_t instance;
+  memcpy(&instance, x->instance, sizeof instance);
+  size_t slots = (size_t)x->geometry.buckets * NXC__WAYS;
+  if (!s->disk || instance != stamp[0] || stamp[1] - 1 >= slots) return false;
+  if (nxc__epoch_load(x) != stamp[3]) return false;
+  nxc__token token = {&x->slots[stamp[1] - 1], stamp[2]};
+  if (!nxc__token_holds(&token)) return false;
+  nxc__ring_touch(&s->ring, &token);
+  return true;
+}
+
+int nxc__unchanged(nxc_cache *cache, unsigned class_id, const uint64_t stamp[4]) {
+  if (nxc__usable(cache) != NXC_OK || class_id >= NXC_CLASSES) return 0;
+  nxc__engine *e = cache->engine;
+  nxc__look_sometimes(e);
+  uv_mutex_lock(&e->lock);
+  bool holds = stamp_holds(e->store, stamp);
+  if (holds) nxc__count(e->store->index, NXC__C_MEMORY_HITS + class_id, 1);
+  uv_mutex_unlock(&e->lock);
+  return holds;
+}
+
 /* The answer of the memory tier, under the lock; NXC__WOULD_BLOCK: look further. */
 static int get_from_memory(nxc__engine *e, nxc__hash hash, const nxc_query *q, uint64_t epoch,
                            int64_t now, nxc_found *found) {
@@ -155,7 +189,10 @@ static int get_from_memory(nxc__engine *e, nxc__hash hash, const nxc_query *q, u
     }
     return rc;
   }
-  if (e->store->disk) nxc__ring_touch(&e->store->ring, &known->token);
+  if (e->store->disk && known->token.slot) {
+    nxc__ring_touch(&e->store->ring, &known->token);
+    if (rc == NXC_OK) stamp_write(x, &known->token, epoch, found->stamp);
+  }
   found->entry = nxc_entry_ref(entry);
   return rc;
 }

@@ -12,6 +12,9 @@
 /* Like nxc_get(), but NXC__WOULD_BLOCK when `nowait` and the disk is not warm. */
 int nxc__get(nxc_cache *cache, const nxc_query *query, bool nowait, nxc_found *found);
 
+/* nxc_uv_unchanged() */
+int nxc__unchanged(nxc_cache *cache, unsigned class_id, const uint64_t stamp[4]);
+
 typedef struct nxc__fetched { /* what the disk said; good for several queries */
   int result;                 /* as nxc__ring_get() */
   nxc__hash hash;             /* of the key */

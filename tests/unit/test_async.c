@@ -162,6 +162,74 @@ static void a_warm_record_is_read_inside_the_call(void **state) {
   assert_int_equal(a.calls, 0);
 }
 
+/* The stamp of a fresh hit. */
+static void stamp_of(rig *r, const char *key, uint64_t stamp[4]) {
+  nxc_query query = {.key = slice(key)};
+  nxc_found found;
+  answer a;
+  assert_int_equal(nxc_uv_get(&r->loop, r->cache, &query, &found, on_got, &a), NXC_OK);
+  nxc_entry_unref(found.entry);
+  memcpy(stamp, found.stamp, sizeof found.stamp);
+}
+
+static void a_stamp_holds_until_something_changes(void **state) {
+  rig *r = *state;
+  uint64_t stamp[4], other[4];
+  put(r, "key", 'x', 50, "tag");
+  put(r, "other", 'x', 50, "tag");
+  stamp_of(r, "key", stamp);
+  stamp_of(r, "other", other);
+  assert_int_equal(nxc_uv_unchanged(r->cache, 7, stamp), 1);
+  assert_int_equal(test_stats(r->cache).memory_hits[7], 1);
+
+  put(r, "key", 'y', 50, "tag");
+  assert_int_equal(nxc_uv_unchanged(r->cache, 7, stamp), 0);
+  assert_int_equal(nxc_uv_unchanged(r->cache, 7, other), 1);
+  stamp_of(r, "key", stamp);
+  test_mark(r->cache, "another tag", 0);
+  assert_int_equal(nxc_uv_unchanged(r->cache, 7, stamp), 0);
+  stamp_of(r, "key", stamp);
+  assert_int_equal(nxc_remove(r->cache, slice("key")), NXC_OK);
+  assert_int_equal(nxc_uv_unchanged(r->cache, 7, stamp), 0);
+  stamp_of(r, "other", other);
+  assert_int_equal(nxc_clear(r->cache), NXC_OK);
+  assert_int_equal(nxc_uv_unchanged(r->cache, 7, other), 0);
+  assert_int_equal(test_stats(r->cache).memory_hits[7], 2);
+}
+
+static void only_what_is_fresh_has_a_stamp(void **state) {
+  rig *r = *state;
+  uint64_t stamp[4];
+  put(r, "key", 'x', 50, "tag");
+  stamp_of(r, "key", stamp);
+  for (int i = 0; i < 3; i++) { /* a word of another slot, store or time */
+    uint64_t wrong[4];
+    memcpy(wrong, stamp, sizeof wrong);
+    wrong[i] = i == 1 ? UINT64_MAX : wrong[i] + 1;
+    assert_int_equal(nxc_uv_unchanged(r->cache, 0, wrong), 0);
+  }
+  assert_int_equal(nxc_uv_unchanged(r->cache, NXC_CLASSES, stamp), 0);
+  assert_int_equal(nxc_uv_unchanged(r->cache, 0, NULL), 0);
+  assert_int_equal(nxc_uv_unchanged(NULL, 0, stamp), 0);
+
+  nxc_slice tag = slice("tag");
+  assert_int_equal(nxc_mark(r->cache, &tag, 1, 60000), NXC_OK);
+  nxc_query query = {.key = slice("key")};
+  nxc_found found;
+  assert_int_equal(nxc_get(r->cache, &query, &found), NXC_STALE);
+  nxc_entry_unref(found.entry);
+  assert_int_equal(found.stamp[1], 0);
+  assert_int_equal(nxc_uv_unchanged(r->cache, 0, found.stamp), 0);
+}
+
+static void without_a_disk_there_is_no_stamp(void **state) {
+  rig *r = *state;
+  uint64_t stamp[4];
+  put(r, "key", 'x', 50, "tag");
+  stamp_of(r, "key", stamp);
+  assert_int_equal(nxc_uv_unchanged(r->cache, 0, stamp), 0);
+}
+
 static void a_large_record_comes_through_the_callback(void **state) {
   rig *r = *state;
   answer a;
@@ -408,6 +476,9 @@ int main(void) {
       ON(on_memory, what_needs_no_disk_is_answered_at_once),
       ON(on_disk, what_needs_no_disk_is_answered_at_once),
       ON(on_disk, a_warm_record_is_read_inside_the_call),
+      ON(on_disk, a_stamp_holds_until_something_changes),
+      ON(on_disk, only_what_is_fresh_has_a_stamp),
+      ON(on_memory, without_a_disk_there_is_no_stamp),
       ON(on_disk, a_large_record_comes_through_the_callback),
       ON(on_disk, the_query_is_copied),
       ON(on_disk, gets_of_one_key_share_one_read),

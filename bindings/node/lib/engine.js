@@ -3,6 +3,7 @@
 // answers. Both handlers and programs come through here. It opens when it is
 // first used; options in code and Next's memory size may arrive later.
 
+const { forgetAnswers } = require('./answers');
 const { addon, bundled, problem: addonProblem } = require('./addon');
 const { BoundedMap } = require('./bounded-map');
 const { decode, encode } = require('./codec');
@@ -18,6 +19,7 @@ const MISS = 2;
 const BORN_DEAD = 5;
 
 const WHY = ['fresh', 'absent', 'tag', 'age', 'future', 'floor', 'corrupt', 'error'];
+const WHY_FRESH = 0;
 const WHY_TAG = 2;
 
 // Slots of the array of numbers that the addon shares (addon.h).
@@ -30,6 +32,9 @@ const CREATED = 5;
 const REVALIDATE = 6;
 const EXPIRE = 7;
 const ID = 8;
+const STAMP = 9;
+const STAMP_LENGTH = 8;
+const STAMP_PLACE = 3; // of the stamp's numbers one that is never 0
 
 const DECODED_MAX = 8192;
 
@@ -79,6 +84,7 @@ class Engine {
   }
 
   #change() {
+    forgetAnswers();
     if (!this.#opened) {
       this.#config = undefined;
       return;
@@ -209,6 +215,17 @@ class Engine {
     return found;
   }
 
+  /**
+   * Whether the hit behind these terms would be the same again. If so, it counts as one.
+   */
+  unchanged(terms) {
+    const native = this.#native;
+    if (native === undefined) return false;
+    const { numbers } = native;
+    for (let i = 0; i < terms.length; i++) numbers[STAMP + i] = terms[i];
+    return native.unchanged();
+  }
+
   #look(key, classId, softTags, knownId) {
     const native = this.#native;
     let resolve;
@@ -324,9 +341,13 @@ function readFound({ numbers, whyTag }, parts) {
     revalidate: numbers[REVALIDATE],
     expire: numbers[EXPIRE],
     id: numbers[ID],
+    stamp: why === WHY_FRESH && numbers[STAMP + STAMP_PLACE] !== 0 ? stampOf(numbers) : undefined,
     parts,
   };
 }
+
+/** What a fresh hit in memory rests on. */
+const stampOf = (numbers) => Array.from({ length: STAMP_LENGTH }, (_, i) => numbers[STAMP + i]);
 
 /** What a call of the addon gives: its result now, or as a promise. */
 function settled(call) {

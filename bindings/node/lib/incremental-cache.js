@@ -8,12 +8,13 @@
 // the core, and staleness.js says to Next what it found.
 
 const { OK, STALE, theEngine } = require('./engine');
+const { answerAgain, keepAnswer } = require('./answers');
 const { PendingBirths } = require('./births');
 const { BoundedMap } = require('./bounded-map');
 const { birthOfPage } = require('./dead-results');
 const { classOfKind } = require('./classes');
 const { debug, reasonOf, warn, warnOnce } = require('./log');
-const { endRetention, isRetained, noteReturned, retain } = require('./retention');
+const { endRetention, isRetained, noteReturned, retain, retention } = require('./retention');
 const { answers, belongs, kindAsked } = require('./kinds');
 const { createNextCache } = require('./next');
 const { headerTags, normalizeTags } = require('./tags');
@@ -66,6 +67,8 @@ function judgeResumeData({ value, resumeTags: inside }, judge) {
 }
 
 class CacheHandler {
+  #engine = theEngine();
+
   /** For a project's own handler file: this class, with options in code. */
   static with(options) {
     theEngine().configure(options);
@@ -74,7 +77,7 @@ class CacheHandler {
 
   constructor(options) {
     const context = options ?? {};
-    const engine = theEngine();
+    const engine = this.#engine;
     engine.setNextMemory(context.maxMemoryCacheSize);
     // A constructor that returns an object stands back for it.
     if (!engine.available) return createNextCache(context);
@@ -94,6 +97,8 @@ class CacheHandler {
 
   async get(key, context = {}) {
     try {
+      const again = this.revalidatedTags.length === 0 ? answerAgain(this.#engine, key, context, this.serverDistDir) : undefined;
+      if (again !== undefined) return again;
       const kind = kindAsked(context);
       if (kind === 'FETCH') return await this.#getFetch(key, context);
       if (kind === 'IMAGE') return await getImage(key);
@@ -131,7 +136,7 @@ class CacheHandler {
   // ---- fetches and unstable_cache ---------------------------------------------------
 
   async #getFetch(key, context) {
-    const engine = theEngine();
+    const engine = this.#engine;
     const birth = engine.birth();
     if (!mayStore(context.fetchUrl)) return this.#miss(key, 'FETCH', birth, 'never stored');
     const softTags = normalizeTags([...(context.tags ?? []), ...(context.softTags ?? [])]);
@@ -139,7 +144,8 @@ class CacheHandler {
       return this.#miss(key, 'FETCH', birth, 'revalidated by this request');
     }
     const storage = fetchKey(key);
-    const pending = engine.getStored(storage, classOfKind('FETCH'), softTags);
+    const classId = classOfKind('FETCH');
+    const pending = engine.getStored(storage, classId, softTags);
     const found = pending instanceof Promise ? await pending : pending;
     if (!found.stored) {
       const implicit = isBuilding() ? implicitFetches().get(key) : undefined;
@@ -150,14 +156,13 @@ class CacheHandler {
 
     const revalidateMs = secondsToMs(context.revalidate || value.revalidate);
     const created = toNext(found.created);
+    const now = nextNow();
     const lastModified =
-      found.result === STALE
-        ? Math.min(created, nextNow() - revalidateMs - OVER_AGE_MS)
-        : lastModifiedOfFresh(created, softTags);
-    const stale = nextNow() - lastModified > revalidateMs;
-    if (stale) this.pending.begin(key, birth);
-    debug?.('get', key, 'FETCH', stale && found.result === OK ? 'stale: expired' : hitInWords(found), found.inMemory ? 'memory' : 'disk');
-    return { value, lastModified };
+      found.result === STALE ? Math.min(created, now - revalidateMs - OVER_AGE_MS) : lastModifiedOfFresh(created, softTags);
+    const freshMs = lastModified + revalidateMs - now;
+    if (freshMs < 0) this.pending.begin(key, birth);
+    debug?.('get', key, 'FETCH', freshMs < 0 && found.result === OK ? 'stale: expired' : hitInWords(found), found.inMemory ? 'memory' : 'disk');
+    return this.#answer({ key, context, classId }, found, { value, lastModified }, freshMs);
   }
 
   async #setFetch(key, value, context) {
@@ -184,12 +189,13 @@ class CacheHandler {
   // ---- pages, route handlers and images ---------------------------------------------
 
   async #getResponse(key, kind, context) {
-    const engine = theEngine();
+    const engine = this.#engine;
     const birth = engine.birth();
     const namespace = pageNamespace(this.serverDistDir);
     const storage = pageKey(namespace, key);
     if (!storage) return this.#miss(key, kind, birth, 'the build is under way');
-    const pending = engine.getStored(storage, classOfKind(kind));
+    const classId = classOfKind(kind);
+    const pending = engine.getStored(storage, classId);
     const found = pending instanceof Promise ? await pending : pending;
     if (!found.stored) {
       const since = await servedSince(namespace);
@@ -208,7 +214,9 @@ class CacheHandler {
     if (found.result === STALE || stored.seed) this.pending.begin(key, birth);
     noteReturned(storage, value);
     debug?.('get', key, kind, hitInWords(found), found.inMemory ? 'memory' : 'disk');
-    return this.#hit({ key, storage, context }, found, value, stored.cacheControl);
+    const answer = this.#hit({ key, storage, context }, found, value, stored.cacheControl);
+    if (stored.seed || value !== stored.value || retention(storage)) return answer;
+    return this.#answer({ key, context, classId }, found, answer);
   }
 
   /** A stored value as this way of asking may see it; undefined for a miss. */
@@ -218,8 +226,10 @@ class CacheHandler {
     return isSeed && value.rscData === undefined ? undefined : value;
   }
 
-  #hit(asked, found, value, cacheControl) {
-    return { value, ...freshness({ ...asked, serverDistDir: this.serverDistDir }, found, value, cacheControl) };
+  #hit({ key, storage, context }, found, value, stored) {
+    const asked = { key, storage, context, serverDistDir: this.serverDistDir };
+    const { lastModified, cacheControl } = freshness(asked, found, value, stored);
+    return { value, lastModified, cacheControl };
   }
 
   /** The build's own version of a page, judged, and stored if it is valid. */
@@ -304,6 +314,12 @@ class CacheHandler {
   }
 
   // ---- both ---------------------------------------------------------------------------
+
+  /** Hands out an answer that may be given again, for so many milliseconds at most. */
+  #answer(asked, found, answer, freshMs) {
+    if (!debug) keepAnswer({ ...asked, directory: this.serverDistDir }, found, answer, freshMs);
+    return answer;
+  }
 
   /** Notes that a render will follow, and why. */
   #miss(key, kind, birth, why) {

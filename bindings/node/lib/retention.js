@@ -5,6 +5,7 @@
 // birth and lifetime, and only this process remembers not to retry before a
 // while. Until then the entry is handed out as if it were fresh.
 
+const { forgetAnswers } = require('./answers');
 const { BoundedMap } = require('./bounded-map');
 const { wallNow } = require('./clock');
 const { shared } = require('./shared');
@@ -26,6 +27,7 @@ const isRetained = (key, value) =>
 /** Notes a failed re-render: not again before `seconds` have passed. */
 function retain(key, seconds) {
   const now = wallNow();
+  forgetAnswers();
   state().retries.set(key, { since: now, until: now + seconds * 1000, seconds });
 }
 

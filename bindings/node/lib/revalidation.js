@@ -8,6 +8,7 @@
 // that list cannot be seen, a handler instance (there is one per request)
 // ignores what it has announced before.
 
+const { forgetAnswers } = require('./answers');
 const { BoundedMap } = require('./bounded-map');
 const { nextNow } = require('./clock');
 const { theEngine } = require('./engine');
@@ -55,6 +56,7 @@ function withoutRepeats(tags, deadAfter, owner, work) {
 async function revalidateTags(tags, durations, instance) {
   const list = typeof tags === 'string' ? [tags] : Array.isArray(tags) ? tags : [];
   if (list.length === 0) return;
+  forgetAnswers(); // a repeat changes what Next must be told of the time
   for (const tag of normalizeTags(list)) heard().set(tag, Math.ceil(nextNow()));
   const deadAfter = deadAfterMs(durations);
   const work = currentWork();

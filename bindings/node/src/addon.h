@@ -18,6 +18,8 @@
 #include "nextcache.h"
 #include "nextcache_uv.h"
 
+#define NXN_STAMP_WORDS 4
+
 /* Slots of the array of doubles that is shared with JavaScript. A get fills
  * them all; a put and a judgement take birth and times as arguments, and a get the
  * id of the entry that JavaScript has a value of already. */
@@ -31,6 +33,10 @@ enum nxn_number {
   NXN_REVALIDATE,
   NXN_EXPIRE,
   NXN_ID,
+  NXN_STAMP,                                   /* of a hit, and for unchanged(): in halves */
+  NXN_CLASS = NXN_STAMP + 2 * NXN_STAMP_WORDS, /* the rest is for unchanged() alone */
+  NXN_FROM,
+  NXN_UNTIL,
   NXN_NUMBERS
 };
 

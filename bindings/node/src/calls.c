@@ -10,11 +10,13 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "addon.h"
 #include "nextcache_admin.h"
 
 #define ARGC_MAX 7
+#define COARSE_MS 10 /* a tick of the slowest kernel */
 
 /* A method's arguments and the memory for them. */
 typedef struct arguments {
@@ -84,6 +86,19 @@ void nxn_record_numbers_write(nxn_cache *cache, const nxc_record *record) {
   numbers[NXN_EXPIRE] = duration_to(record->expire_ms);
 }
 
+/* A double holds every half of a word exactly. */
+static void stamp_numbers_write(double *numbers, const uint64_t *stamp) {
+  for (int i = 0; i < NXN_STAMP_WORDS; i++) {
+    numbers[2 * i] = (double)(stamp[i] >> 32);
+    numbers[2 * i + 1] = (double)(uint32_t)stamp[i];
+  }
+}
+
+static void stamp_numbers_read(const double *numbers, uint64_t *stamp) {
+  for (int i = 0; i < NXN_STAMP_WORDS; i++)
+    stamp[i] = (uint64_t)numbers[2 * i] << 32 | (uint64_t)numbers[2 * i + 1];
+}
+
 static void found_numbers_write(nxn_cache *cache, int result, const nxc_found *found) {
   double *numbers = cache->numbers;
   numbers[NXN_RESULT] = result;
@@ -92,6 +107,7 @@ static void found_numbers_write(nxn_cache *cache, int result, const nxc_found *f
   numbers[NXN_DEAD_AT] = duration_to(found->dead_at_ms);
   memcpy(cache->why_tag, found->why_tag, sizeof cache->why_tag);
   cache->why_tag[sizeof cache->why_tag - 1] = '\0';
+  stamp_numbers_write(numbers + NXN_STAMP, found->stamp);
   if (!found->entry) return;
   nxc_record record;
   nxc_entry_read(found->entry, &record);
@@ -224,6 +240,31 @@ static napi_value get_method(napi_env env, napi_callback_info info) {
   if (made) call_destroy(made);
   if (result < 0) found.why = NXC_WHY_ERROR;
   return found_value(cache, result, &found, known);
+}
+
+/* The coarse clock costs a tenth of the other, and is late by a tick. */
+static bool is_between(double from_ms, double until_ms) {
+  struct timespec t;
+  clock_gettime(CLOCK_REALTIME_COARSE, &t);
+  double now_ms = (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+  return now_ms >= from_ms - COARSE_MS && now_ms < until_ms - COARSE_MS;
+}
+
+/* unchanged(), with a stamp, a class and two wall times in the numbers: whether it is
+ * between them, and the hit that had this stamp would be the same again; then it is
+ * counted as one. */
+static napi_value unchanged_method(napi_env env, napi_callback_info info) {
+  void *data;
+  napi_value value = NULL;
+  uint64_t stamp[NXN_STAMP_WORDS];
+  if (napi_get_cb_info(env, info, NULL, NULL, NULL, &data) != napi_ok) return NULL;
+  const nxn_cache *cache = data;
+  const double *numbers = cache->numbers;
+  stamp_numbers_read(numbers + NXN_STAMP, stamp);
+  bool same = cache->cache && is_between(numbers[NXN_FROM], numbers[NXN_UNTIL]) &&
+              nxc_uv_unchanged(cache->cache, (unsigned)numbers[NXN_CLASS], stamp);
+  napi_get_boolean(env, same, &value);
+  return value;
 }
 
 /* The text of the tag behind the last NXC_WHY_TAG. */
@@ -555,6 +596,7 @@ bool nxn_calls_define(napi_env env, napi_value object, nxn_cache *cache) {
       {"stats", stats_method},
       {"metrics", metrics_method},
       {"warm", warm_method},
+      {"unchanged", unchanged_method},
       {"keepRecords", nxn_keep_records},
       {"takeRecord", nxn_take_record},
       {"parseRecord", nxn_parse_record},
