@@ -15,6 +15,7 @@
   X("verify", cli_cmd_verify, "", "Reads every entry and checks that it is intact")                      \
   X("resize", cli_cmd_resize, "SIZE", "Gives the disk tier another bound")                               \
   X("metrics", cli_cmd_metrics, "", "Prints the counters for Prometheus, or serves them over HTTP")      \
+  X("dashboard", cli_cmd_dashboard, "", "Serves a page that shows what the cache does")                  \
   X("check-build", cli_cmd_check_build, "[DIR]", "Checks that a build is whole before it goes live")     \
   X("doctor", cli_cmd_doctor, "", "Looks at all that a cache depends on, and tells what to do")          \
   X("recover", cli_cmd_recover, "", "The emergency procedure: finds what is wrong and removes it")       \

@@ -68,6 +68,7 @@ has 'a name that is not of this machine (DNS rebinding)' \
   "$(http 'GET /metrics HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n')" '^HTTP/1.1 421'
 has 'nor one that begins like one' \
   "$(http 'GET /metrics HTTP/1.1\r\nHost: localhost.evil.example\r\nConnection: close\r\n\r\n')" '^HTTP/1.1 421'
+has 'nor none at all' "$(http 'GET /metrics HTTP/1.0\r\n\r\n')" '^HTTP/1.[01] 421'
 has 'it listens on loopback alone' "$(ss -Hltnp 2>/dev/null | grep "pid=$exporter," || echo 127.0.0.1:$port)" "127\.0\.0\.1:$port"
 rm -rf "$dir"
 answer=$(get /metrics '')
