@@ -293,7 +293,7 @@ class Engine {
 
   /** What there is to be said of the tier that machines share; null where there is none. */
   remoteStats() {
-    return this.#remote?.stats() ?? null;
+    return this.available && this.#remote ? this.#remote.stats() : null;
   }
 
   stats() {

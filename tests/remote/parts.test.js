@@ -1,0 +1,204 @@
+'use strict';
+// The parts of the shared tier that need no server.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { test } = require('node:test');
+const zlib = require('node:zlib');
+const { inPackage, temporaryDirectory } = require('../node/support');
+
+const { Breaker } = inPackage('lib/remote/breaker.js');
+const { crc32, readHead, unwrap, wrap } = inPackage('lib/remote/envelope.js');
+const { parseRemote } = inPackage('lib/remote/remote-config.js');
+const { PutQueue } = inPackage('lib/remote/put-queue.js');
+const { readEntry } = inPackage('lib/remote/invalidation-log.js');
+const { Unsent } = inPackage('lib/remote/unsent.js');
+const { Versions, versionOfId } = inPackage('lib/remote/versions.js');
+
+test('ids order as versions; what is no id is none', () => {
+  const ids = ['0-1', '5-0', '5-1', '5-4194303', '6-0', '1795407112281-3'];
+  const versions = ids.map(versionOfId);
+  assert.deepEqual([...versions].sort((x, y) => (x < y ? -1 : 1)), versions);
+  for (const text of ['', '5', '5-', '-5', '5-5-5', '5-x', ' 5-5', '9'.repeat(30)]) assert.equal(versionOfId(text), undefined, text);
+});
+
+test('versions and births: both ways round down', () => {
+  const versions = new Versions();
+  [[10n, 200], [14n, 201], [15n, 207], [31n, 208]].forEach(([version, epoch]) => versions.add(version, epoch));
+  assert.equal(versions.versionOf(199), undefined);
+  assert.equal(versions.versionOf(203), 14n);
+  assert.equal(versions.versionOf(9999), 31n);
+  assert.equal(versions.birthOf(9n), undefined);
+  assert.equal(versions.birthOf(14n), 201);
+  assert.equal(versions.birthOf(30n), 207);
+  assert.equal(versions.birthOf(99n), 208);
+});
+
+test('a directory that counts anew makes what was noted before void', () => {
+  const versions = new Versions();
+  versions.add(10n, 500);
+  versions.add(11n, 3);
+  assert.equal(versions.birthOf(10n), undefined);
+  assert.equal(versions.birthOf(11n), 3);
+});
+
+test('many pairs are thinned, and reach back as far', () => {
+  const versions = new Versions(64);
+  for (let i = 1; i <= 10000; i++) versions.add(BigInt(i), i);
+  assert.equal(versions.birthOf(1n), 1);
+  assert.equal(versions.newest, 10000n);
+  for (const version of [1n, 77n, 5000n, 9999n]) {
+    assert.ok(versions.birthOf(version) <= Number(version));
+    assert.ok(versions.versionOf(Number(version)) <= version);
+  }
+  const loaded = new Versions();
+  loaded.load(JSON.parse(JSON.stringify(versions.save(16))));
+  assert.equal(loaded.birthOf(1n), 1);
+  assert.equal(loaded.newest, 10000n);
+});
+
+const recordOf = (size) => {
+  const record = Buffer.alloc(size, 'some text that repeats ');
+  record.writeBigUInt64LE(77n, 24);
+  return record;
+};
+const wrapped = async (size) => Buffer.from(await wrap(recordOf(size), 'abcdefgh', 123n));
+
+test('a record comes out of its envelope as it went in, without its birth', async () => {
+  for (const size of [64, 2047, 2048, 100000, 300000]) {
+    const value = await wrapped(size);
+    const head = readHead(value, 4 * 2 ** 20);
+    assert.deepEqual([head.generation, head.version, head.size], ['abcdefgh', 123n, size]);
+    const expected = recordOf(size);
+    expected.writeBigUInt64LE(0n, 24);
+    assert.deepEqual(await unwrap(value, head), expected);
+    assert.equal(value.length < size, size >= 2048);
+  }
+});
+
+test('every flipped bit, every cut and every stranger is refused', async () => {
+  for (const size of [80, 3000]) {
+    const value = await wrapped(size);
+    for (let bit = 0; bit < value.length * 8; bit += size > 1000 ? 3 : 1) {
+      value[bit >> 3] ^= 1 << (bit & 7);
+      assert.equal(readHead(value, 4 * 2 ** 20), undefined, `bit ${bit}`);
+      value[bit >> 3] ^= 1 << (bit & 7);
+    }
+    for (let end = 0; end < value.length; end += 7) assert.equal(readHead(value.subarray(0, end), 1e6), undefined);
+    assert.equal(readHead(value, size - 1), undefined, 'larger than allowed');
+  }
+  for (const stranger of [null, undefined, 'text', 5, [], {}, Buffer.alloc(0), Buffer.alloc(1000)]) {
+    assert.equal(readHead(stranger, 1e6), undefined);
+  }
+});
+
+test('a body that unpacks to more than was announced is refused', async () => {
+  const bomb = zlib.brotliCompressSync(Buffer.alloc(50 * 2 ** 20));
+  const value = Buffer.concat([Buffer.alloc(32), bomb]);
+  const before = process.memoryUsage().rss;
+  assert.equal(await unwrap(value, { codec: 1, size: 1000 }), undefined);
+  assert.equal(await unwrap(value, { codec: 1, size: 51 * 2 ** 20 }), undefined);
+  assert.ok(process.memoryUsage().rss - before < 150 * 2 ** 20);
+  assert.equal(await unwrap(Buffer.alloc(100, 7), { codec: 1, size: 1000 }), undefined);
+});
+
+test('CRC-32 is that of everybody', () => {
+  assert.equal(crc32(Buffer.from('123456789')), 0xcbf43926);
+});
+
+test('the breaker opens after five failures, longer each time, and lets one call try', () => {
+  let now = 0;
+  const breaker = new Breaker({ now: () => now, random: () => 1 });
+  for (let i = 0; i < 4; i++) breaker.failure();
+  breaker.success();
+  for (let i = 0; i < 4; i++) breaker.failure();
+  assert.equal(breaker.allows(), true, 'not in a row');
+  breaker.failure();
+  const waits = [];
+  for (let i = 0; i < 7; i++) {
+    const began = now;
+    while (!breaker.allows()) now += 10;
+    waits.push(now - began);
+    assert.equal(breaker.allows(), false, 'one at a time');
+    breaker.failure();
+  }
+  assert.deepEqual(waits, [1000, 2000, 4000, 8000, 16000, 30000, 30000]);
+  now += 30000;
+  assert.ok(breaker.allows());
+  breaker.success();
+  assert.ok(breaker.allows() && !breaker.isOpen);
+});
+
+test('the queue sends the last value of a key, and drops beyond its bound', async () => {
+  const queue = new PutQueue();
+  const sent = [];
+  const send = (what) => async () => void sent.push(what);
+  queue.add('a', 10, send('a1'));
+  queue.add('b', 10, send('b1'));
+  queue.add('a', 10, send('a2'));
+  queue.add('c', 40 * 2 ** 20, send('c1'));
+  assert.equal(queue.dropped, 1);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual(sent, ['b1', 'a2']);
+  assert.equal(queue.bytes, 0);
+});
+
+test('log entries: what cannot be understood says so', () => {
+  const entry = (...fields) => readEntry([Buffer.from('5-1'), fields.map((field) => Buffer.from(field))]);
+  assert.deepEqual({ ...entry('k', '0', 't', '["a"]') }, { id: '5-1', version: versionOfId('5-1'), tags: ['a'], deadAfterMs: 0 });
+  assert.equal(entry('k', 'never', 't', '["a"]').deadAfterMs, Infinity);
+  assert.equal(entry('k', 'begin', 'g', 'abcdefgh').begin, 'abcdefgh');
+  for (const fields of [[], ['k', '0'], ['k', '-1', 't', '["a"]'], ['k', 'x', 't', '["a"]'], ['k', '0', 't', 'no json'],
+    ['k', '0', 't', '{}'], ['k', '0', 't', '[5]'], ['k', 'begin']]) {
+    const { tags, begin } = entry(...fields);
+    assert.deepEqual([tags, begin], [undefined, undefined], fields.join());
+  }
+  for (const item of [null, [], ['x', []], [Buffer.from('OK')], 'OK']) assert.throws(() => readEntry(item));
+});
+
+test('unsent invalidations outlive their process, and are taken over once', async () => {
+  const dir = temporaryDirectory();
+  const lost = new Unsent(dir);
+  lost.addMarks(['a', 'b'], Infinity);
+  lost.addMarks(['a'], 0);
+  const next = new Unsent(dir);
+  const sent = [];
+  await next.flush(async (what) => void sent.push(what));
+  assert.deepEqual(sent, [{ deadAfterMs: 0, tags: ['a'] }, { deadAfterMs: Infinity, tags: ['b'] }]);
+  assert.deepEqual(fs.readdirSync(path.join(dir, 'remote')), []);
+  await new Unsent(dir).flush(() => assert.fail('sent already'));
+});
+
+test('what could not be sent again stays', async () => {
+  const dir = temporaryDirectory();
+  const unsent = new Unsent(dir);
+  unsent.addMarks(['a'], 0);
+  await assert.rejects(unsent.flush(async () => Promise.reject(new Error('still down'))));
+  assert.equal(unsent.size, 1);
+  fs.writeFileSync(path.join(dir, 'remote', 'unsent-0123456789abcdef'), '{"clear":true,');
+  await unsent.flush(async () => {});
+  assert.equal(unsent.size, 0);
+});
+
+test('too many unsent tags become everything', async () => {
+  const unsent = new Unsent(undefined);
+  unsent.addMarks(Array.from({ length: 10001 }, (_, i) => `t${i}`), 0);
+  const sent = [];
+  await unsent.flush(async (what) => void sent.push(what));
+  assert.deepEqual(sent, [{ clear: true }]);
+});
+
+test('the setting: addresses, clients, and what is wrong', () => {
+  const defaults = { url: 'redis://h', client: undefined, prefix: 'nextcache', strict: false, build: false, unsureMs: 60000,
+    connectMs: 200, getMs: 50, maxEntryBytes: 4 * 2 ** 20, maxTtlMs: 14 * 86400000 };
+  assert.deepEqual(parseRemote('redis://h'), defaults);
+  assert.deepEqual(parseRemote('valkeys://u:p@h:1/2?strict&prefix=shop&unsureSeconds=5'),
+    { ...defaults, url: 'rediss://u:p@h:1/2', strict: true, prefix: 'shop', unsureMs: 5000 });
+  assert.deepEqual(parseRemote({ url: 'redis://h', getMs: 20 }), { ...defaults, getMs: 20 });
+  const client = { sendCommand() {}, duplicate() {} };
+  assert.equal(parseRemote(client).client, client);
+  assert.equal(parseRemote({ client, strict: true }).strict, true);
+  for (const wrong of ['h:6379', 'http://h', 5, null, {}, { url: 'redis://h', foo: 1 }, { client: {} }, 'redis://h?prefix=a{b}',
+    'redis://h?getMs=soon', { url: 5 }]) assert.equal(parseRemote(wrong), undefined, JSON.stringify(wrong));
+});

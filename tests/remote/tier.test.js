@@ -1,0 +1,248 @@
+'use strict';
+// What the shared tier is for: what one machine made, the others serve; what one
+// invalidated, none serves.
+
+const assert = require('node:assert/strict');
+const { after, before, test } = require('node:test');
+const { appPage, fakeBuild, pageGet, pageSet, eventually } = require('../node/support');
+const { agreed, get, mark, ready, set, settled } = require('./lib/fetches');
+const { startPod, stopPods } = require('./lib/peer');
+const { startServer, stopServers } = require('./lib/server');
+
+let server;
+let a;
+let b;
+
+before(async () => {
+  server = await startServer();
+  // What is fast enough is another file's question; machines that test are slow at times.
+  server.url += '?getMs=1000&connectMs=2000';
+  [a, b] = await Promise.all([startPod({ url: server.url }), startPod({ url: server.url })]);
+  await ready(a, b);
+});
+
+after(async () => {
+  await stopPods();
+  await stopServers();
+});
+
+test('what one has made, the other serves, and has from then on', async () => {
+  assert.equal(await get(a, 'one'), null);
+  await set(a, 'one', 'made by a', ['t1']);
+  await settled(a);
+  assert.equal(await get(b, 'one', ['t1']), 'made by a');
+  const { gets } = await b.stats();
+  assert.equal(await get(b, 'one', ['t1']), 'made by a');
+  assert.equal((await b.stats()).gets, gets, 'the second time it is in memory');
+});
+
+test('every size and kind of bytes comes back as it was', async () => {
+  for (const length of [0, 1, 2047, 5000, 200000]) {
+    const body = Buffer.alloc(length, 'abcdefghé\u{1F600}').toString();
+    await set(a, `size ${length}`, body);
+    await settled(a);
+    assert.equal(await get(b, `size ${length}`), body, String(length));
+  }
+});
+
+test('text that compresses is stored compressed, and every key expires', async () => {
+  await set(a, 'large', 'x'.repeat(100000));
+  await settled(a);
+  const names = (await server.ask('KEYS', 'nextcache:e:*')).match(/nextcache:e:\S+/g);
+  let smallest = Infinity;
+  for (const name of names) {
+    assert.ok(Number((await server.ask('PTTL', name)).slice(1)) > 0, `${name} expires`);
+    smallest = Math.min(smallest, Number((await server.ask('STRLEN', name)).slice(1)));
+  }
+  assert.ok(smallest < 1000);
+});
+
+test('what one has invalidated, none serves once that has returned', async () => {
+  await set(a, 'two', 'old', ['t2']);
+  await settled(a);
+  assert.equal(await get(b, 'two', ['t2']), 'old');
+  await mark(a, 't2');
+  await agreed(b, a);
+  assert.equal(await get(a, 'two', ['t2']), null);
+  assert.equal(await get(b, 'two', ['t2']), null);
+  await set(b, 'two', 'new', ['t2']);
+  await settled(b);
+  assert.equal(await get(a, 'two', ['t2']), 'new');
+});
+
+test('what the invalidating machine renders next is served by the others', async () => {
+  await mark(a, 't3');
+  await set(a, 'three', 'fresh', ['t3']);
+  await settled(a);
+  assert.equal(await get(b, 'three', ['t3']), 'fresh');
+});
+
+test('soft tags are judged as tags, also by marks from elsewhere', async () => {
+  await set(a, 'soft', 'value', ['t4']);
+  await settled(a);
+  await mark(b, '_N_T_/page');
+  await agreed(a, b);
+  assert.equal(await get(b, 'soft', ['t4'], ['_N_T_/other']), 'value');
+  assert.equal(await get(b, 'soft', ['t4'], ['_N_T_/page']), null);
+  assert.equal(await get(a, 'soft', ['t4'], ['_N_T_/page']), null);
+});
+
+test('stale with a deadline is stale everywhere, and dead when it has passed', async () => {
+  const fetched = (pod) => pod.run(({ engine, key }) => {
+    const found = engine().getStored(`f:${key('stale')}`, 3, []);
+    return Promise.resolve(found).then(({ result }) => result);
+  });
+  await set(a, 'stale', 'value', ['t5']);
+  await settled(a);
+  const late = await startPod({ url: server.url });
+  await mark(a, 't5', { expire: 1 });
+  await agreed(late, a);
+  assert.equal(await fetched(late), 1, 'an entry that is only on the server is stale, too');
+  await eventually(async () => (await fetched(late)) === 2 && (await fetched(a)) === 2);
+  await late.stop();
+});
+
+test('content that was begun before an invalidation is not shared as new', async () => {
+  await a.run(async ({ handler, key, asked, state }) => {
+    state.slow = handler();
+    await state.slow.get(key('slow'), asked(['t6']));
+  });
+  await mark(b, 't6');
+  await agreed(a, b);
+  await a.run(({ key, value, setting, state }) => state.slow.set(key('slow'), value('from before'), setting(['t6'])));
+  await settled(a);
+  assert.equal(await get(b, 'slow', ['t6']), null);
+});
+
+test('a machine that starts later obeys what was invalidated before', async () => {
+  await set(a, 'before', 'old', ['t7']);
+  await settled(a);
+  await mark(a, 't7');
+  const late = await startPod({ url: server.url });
+  assert.equal(await get(late, 'before', ['t7']), null);
+  await set(a, 'after', 'new', ['t7']);
+  await settled(a);
+  assert.equal(await get(late, 'after', ['t7']), 'new');
+  await late.stop();
+});
+
+test('a machine that was away replays what it has missed', async () => {
+  const first = await startPod({ url: server.url });
+  await ready(first);
+  await set(first, 'away', 'old', ['t8']);
+  await set(first, 'stays', 'kept', ['t9']);
+  await settled(first);
+  await first.run(({ pause }) => pause(1200)); // its place in the log is kept once a second
+  await first.stop();
+  await mark(a, 't8');
+  const again = await startPod({ url: server.url, dir: first.dir });
+  assert.equal(await get(again, 'away', ['t8']), null);
+  const { gets, clears } = await again.stats();
+  assert.equal(clears, 0);
+  assert.equal(await get(again, 'stays', ['t9']), 'kept');
+  assert.equal((await again.stats()).gets, gets, 'from its own disk');
+  await again.stop();
+});
+
+test('an entry of before the log is one of before, for who comes late', async () => {
+  // The log of another prefix, of which the beginning has been cut off.
+  const url = `${server.url}&prefix=cut`;
+  const one = await startPod({ url });
+  await ready(one);
+  await set(one, 'ancient', 'old', ['t10']);
+  await settled(one);
+  await mark(one, 't10');
+  for (let i = 0; i < 5; i++) await mark(one, `other ${i}`);
+  await server.ask('XTRIM', 'cut:{t}:log', 'MAXLEN', '2');
+  const late = await startPod({ url });
+  await ready(late);
+  assert.equal(await get(late, 'ancient', ['t10']), null);
+  const { clears, tooOld, ...rest } = await late.stats();
+  assert.deepEqual({ clears, tooOld }, { clears: 1, tooOld: 1 }, JSON.stringify(rest));
+  await one.stop();
+  await late.stop();
+});
+
+test("'use cache' results are shared, with the functions that they are of", async () => {
+  const store = (pod, text) =>
+    pod.run(async ({ useCache, nextNow }, body) => {
+      await useCache.refreshTags();
+      const entry = { stale: 300, revalidate: 60, expire: 3600, timestamp: nextNow(), tags: ['t11'] };
+      await useCache.set('["f",[]]', Promise.resolve({ ...entry, value: new Blob([body]).stream() }));
+    }, text);
+  const read = (pod) =>
+    pod.run(async ({ useCache }) => {
+      const entry = await useCache.get('["f",[]]', []);
+      return entry ? new Response(entry.value).text() : null;
+    });
+  assert.equal(await read(b), null);
+  await store(a, 'result');
+  await settled(a);
+  assert.equal(await read(b), 'result');
+  await b.run(({ useCache }) => useCache.updateTags(['t11']));
+  await agreed(a, b);
+  assert.equal(await read(a), null);
+});
+
+test('pages are of one build, on all machines of it', async () => {
+  const [old, young] = [fakeBuild(undefined, 'old'), fakeBuild(undefined, 'young')];
+  const setPage = (pod, dir, page, context) => pod.run(({ handler }, ...x) => handler(x[0]).set('/p', x[1], x[2]), dir, page, context);
+  const getPage = (pod, dir) => pod.run(({ handler }, ...x) => handler(x[0]).get('/p', x[1]), dir, pageGet());
+  await setPage(a, old, appPage(['t12'], { html: 'old build' }), pageSet());
+  await settled(a);
+  assert.equal((await getPage(b, old)).value.html, 'old build');
+  assert.equal(await getPage(b, young), null);
+  await setPage(b, young, appPage(['t12'], { html: 'young build' }), pageSet());
+  await settled(b);
+  assert.equal((await getPage(a, young)).value.html, 'young build');
+  assert.equal((await getPage(a, old)).value.html, 'old build');
+});
+
+test('a clear is one of all machines', async () => {
+  await set(a, 'cleared', 'value');
+  await settled(a);
+  assert.equal(await get(b, 'cleared'), 'value');
+  await a.run(({ nextcache }) => nextcache.clear());
+  await eventually(async () => (await get(b, 'cleared')) === null);
+  await ready(a, b);
+  await set(b, 'cleared', 'anew');
+  await settled(b);
+  assert.equal(await get(a, 'cleared'), 'anew');
+});
+
+test('a value that is too large is not shared, and its older version is gone', async () => {
+  await set(a, 'huge', 'small');
+  await settled(a);
+  await set(a, 'huge', 'x'.repeat(5 * 2 ** 20));
+  await settled(a);
+  assert.equal(await get(b, 'huge'), null);
+});
+
+test('gets of one key share one read', async () => {
+  await set(a, 'shared read', 'value');
+  await settled(a);
+  const before = (await b.stats()).gets;
+  const answers = await b.run(({ handler, key, asked }) =>
+    Promise.all(Array.from({ length: 50 }, () => handler().get(key('shared read'), asked()).then((found) => found?.value.data.body))));
+  assert.deepEqual(new Set(answers), new Set(['value']));
+  assert.equal((await b.stats()).gets, before + 1);
+});
+
+test('a build opens no connection, unless it is told to', async () => {
+  const state = async (url) => {
+    const builder = await startPod({ url, env: { NEXT_PHASE: 'phase-production-build' } });
+    await get(builder, 'anything');
+    const stats = await builder.stats();
+    await builder.stop();
+    return stats?.state;
+  };
+  assert.equal(await state(server.url), undefined);
+  assert.equal(await state(`${server.url}&build`), 'ready');
+});
+
+test('a script that is done ends, and waits for its invalidation before', async () => {
+  const { runScript } = require('../node/support');
+  const text = `require(process.env.NXC_PACKAGE).revalidateTag('t13').then(() => console.log('done'))`;
+  const { stdout, stderr, code } = await runScript(text, { env: { NEXT_CACHE_VALKEY_URL: server.url, NEXT_CACHE_DIR: fakeBuild() }, patienceMs: 5000 });
+  assert.deepEqual({ stdout, stderr, code }, { stdout: 'done\n', stderr: '', code: 0 });
+});
