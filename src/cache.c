@@ -295,14 +295,19 @@ static bool is_worth_moving(void *arg, const nxc_entry *entry) {
 static void move_records(void *arg) {
   moving *m = arg;
   nxc__engine *e = m->engine;
-  nxc__ring_move(&m->store->ring, is_worth_moving, m);
+  do {
+    atomic_store(&e->mover_wanted, false);
+    nxc__ring_move(&m->store->ring, is_worth_moving, m);
+    atomic_store(&e->mover_busy, false);
+    /* Half a segment was written meanwhile: the next one is due already. */
+  } while (atomic_load(&e->mover_wanted) && !atomic_exchange(&e->mover_busy, true));
   nxc__store_unref(m->store);
   free(m);
-  atomic_store(&e->mover_busy, false);
 }
 
 /* One short-lived thread for each segment, so that no caller pays for it. */
 static void start_mover(nxc__engine *e, nxc__store *s) {
+  atomic_store(&e->mover_wanted, true);
   if (atomic_exchange(&e->mover_busy, true)) return;
   moving *m = malloc(sizeof *m);
   uv_mutex_lock(&e->mover_lock);
@@ -490,7 +495,7 @@ static int finish_once(nxc__put *p) {
   nxc__token token = {NULL, 0};
   int committed = commit(p, &token);
   int rc = p->entry ? finish_put(p, committed, &token) : finish_remove(p, committed);
-  if (p->write.half_way) start_mover(p->cache->engine, p->store);
+  if (p->write.moves) start_mover(p->cache->engine, p->store);
   return rc;
 }
 

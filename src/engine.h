@@ -62,6 +62,7 @@ struct nxc__engine {
   bool mover_started;
   uv_thread_t mover;
   atomic_bool mover_busy;
+  atomic_bool mover_wanted; /* set again while it is busy */
 };
 
 /* NXC_OK, NXC_E_INVALID for NULL, or NXC_E_FORKED. */

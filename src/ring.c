@@ -38,7 +38,10 @@
 #define PEEK_ABOVE (96u << 10)  /* there a block of the wrong size costs more than a look */
 #define INLINE_LIMIT (1u << 20) /* a larger one is not copied on an event loop */
 #define TRIES 64                /* of a loop that other processes can upset */
-#define FULL_DISK_MS 1000       /* between two rounds that look for room on a full disk */
+#define SMALL_OCTAVE 4          /* smaller records are of one size class */
+#define SMALL_UNITS (1u << SMALL_OCTAVE)
+#define MOVES_PART 8      /* after so much of a segment the next one is looked through */
+#define FULL_DISK_MS 1000 /* between two rounds that look for room on a full disk */
 
 #define SEQ_BITS 28
 #define UNIT_BITS 18
@@ -48,7 +51,7 @@
 #define MOVED (UINT64_C(1) << 47)
 #define NEVER_HOLDS UINT64_MAX        /* moved and a tombstone: no such word */
 #define ALLOCATED (UINT64_C(1) << 63) /* of a segment word */
-#define USED 1                        /* of the byte beside a slot */
+#define USED_MAX 3                    /* of the byte beside a slot */
 
 typedef struct prefix { /* little-endian, 24 bytes */
   uint32_t magic;
@@ -177,7 +180,7 @@ static bool allocate(nxc__ring *r, uint64_t seq, uint64_t holds) {
 /* A position for `units`, or 0. With `stay` it does not leave the segment. A
  * segment that cannot be allocated is left at once: the ring is shorter. */
 static uint64_t try_to_reserve(nxc__ring *r, uint64_t units, bool needs_space, bool stay,
-                               bool *half_way) {
+                               bool *moves) {
   nxc__header *h = r->index->header;
   uint64_t per_segment = r->index->geometry.segment_bytes / NXC__UNIT;
   uint64_t tries = 2 * (uint64_t)r->index->geometry.segments + TRIES;
@@ -197,7 +200,7 @@ static uint64_t try_to_reserve(nxc__ring *r, uint64_t units, bool needs_space, b
       continue;
     }
     if (atomic_compare_exchange_weak(&h->cursor, &cursor, cursor + units)) {
-      *half_way = unit < per_segment / 2 && unit + units >= per_segment / 2;
+      *moves = unit < per_segment / MOVES_PART && unit + units >= per_segment / MOVES_PART;
       return seq << UNIT_BITS | unit;
     }
     count_retry(r);
@@ -207,10 +210,10 @@ static uint64_t try_to_reserve(nxc__ring *r, uint64_t units, bool needs_space, b
 
 /* On a full disk a whole round of segments is tried in vain: not for every put. */
 static uint64_t reserve_units(nxc__ring *r, uint64_t units, bool needs_space, bool stay,
-                              bool *half_way) {
-  if (!needs_space) return try_to_reserve(r, units, false, stay, half_way);
+                              bool *moves) {
+  if (!needs_space) return try_to_reserve(r, units, false, stay, moves);
   if (nxc__steady_ms() < atomic_load_explicit(&r->no_room_until_ms, memory_order_relaxed)) return 0;
-  uint64_t position = try_to_reserve(r, units, true, stay, half_way);
+  uint64_t position = try_to_reserve(r, units, true, stay, moves);
   if (!position && !stay) atomic_store(&r->no_room_until_ms, nxc__steady_ms() + FULL_DISK_MS);
   return position;
 }
@@ -232,7 +235,7 @@ static int reserve(nxc__ring *r, nxc__hash hash, const nxc_entry *entry, uint64_
   } else {
     flags |= TOMBSTONE;
   }
-  uint64_t position = reserve_units(r, units, entry != NULL, stay, &w->half_way);
+  uint64_t position = reserve_units(r, units, entry != NULL, stay, &w->moves);
   if (!position) return NXC_E_IO;
   w->word = word_make(hash, flags, position);
   return NXC_OK;
@@ -240,6 +243,55 @@ static int reserve(nxc__ring *r, nxc__hash hash, const nxc_entry *entry, uint64_
 
 int nxc__ring_reserve(nxc__ring *r, nxc__hash hash, const nxc_entry *entry, nxc__write *w) {
   return reserve(r, hash, entry, 0, false, w);
+}
+
+/* ---- the byte beside a slot ------------------------------------------------------ */
+
+/* used 2 | size class 6: how often it was read, up to three times, and how large it is:
+ * 0 unknown, 1 up to 16 units, then four classes to an octave. A hint like all else
+ * here: it saves the second read of a larger record. */
+static unsigned char size_class(size_t bytes) {
+  unsigned last = (unsigned)((bytes + NXC__UNIT - 1) / NXC__UNIT) - 1;
+  if (last < SMALL_UNITS) return 1;
+  unsigned octave = 31 - (unsigned)__builtin_clz(last);
+  return (unsigned char)(2 + (octave - SMALL_OCTAVE) * 4 + (last >> (octave - 2) & 3));
+}
+
+/* The most bytes that the class stands for, without the prefix. */
+static size_t class_bytes(unsigned class) {
+  if (class == 0) return FIRST_READ - sizeof(prefix);
+  if (class == 1) return SMALL_UNITS * NXC__UNIT - sizeof(prefix);
+  unsigned octave = SMALL_OCTAVE + (class - 2) / 4, quarter = (class - 2) % 4;
+  uint64_t units = (UINT64_C(5) + quarter) << (octave - 2);
+  return (size_t)(units * NXC__UNIT - sizeof(prefix));
+}
+
+static atomic_uchar *beside(const nxc__ring *r, const nxc__word *slot) {
+  return &r->index->access[slot - r->index->slots];
+}
+
+static unsigned byte_beside(const nxc__ring *r, const nxc__word *slot) {
+  return atomic_load_explicit(beside(r, slot), memory_order_relaxed);
+}
+
+static void note(nxc__ring *r, const nxc__word *slot, size_t record_bytes, unsigned used) {
+  unsigned char byte = (unsigned char)(size_class(sizeof(prefix) + record_bytes) << 2 | used);
+  atomic_store_explicit(beside(r, slot), byte, memory_order_relaxed);
+}
+
+static unsigned uses(const nxc__ring *r, const nxc__word *slot) {
+  return byte_beside(r, slot) & USED_MAX;
+}
+
+static size_t guess_size(const nxc__ring *r, const nxc__word *slot) {
+  return class_bytes(byte_beside(r, slot) >> 2);
+}
+
+void nxc__ring_touch(nxc__ring *r, const nxc__token *token) {
+  if (!token->slot) return;
+  unsigned byte = byte_beside(r, token->slot);
+  if ((byte & USED_MAX) == USED_MAX) return;
+  atomic_store_explicit(beside(r, token->slot), (unsigned char)(byte + 1), memory_order_relaxed);
 }
 
 /* ---- the bucket ---------------------------------------------------------------- */
@@ -353,8 +405,8 @@ static int publish(nxc__ring *r, nxc__hash hash, uint64_t word, nxc__token *toke
       return NXC_SUPERSEDED;
     }
     if (target.slot && !beats(word, target.word)) return NXC_SUPERSEDED;
-    bool evicts = false;
-    if (!target.slot) {
+    bool is_new = !target.slot, evicts = false;
+    if (is_new) {
       target = choose(r, bucket_of(r, hash));
       evicts = target.word && is_alive(r, target.word);
       /* Somebody published our key since we looked. */
@@ -366,54 +418,11 @@ static int publish(nxc__ring *r, nxc__hash hash, uint64_t word, nxc__token *toke
       continue;
     }
     if (evicts) nxc__count(r->index, NXC__C_DISK_OVERFLOW, 1);
+    if (is_new) atomic_store_explicit(beside(r, target.slot), 0, memory_order_relaxed);
     *token = (nxc__token){target.slot, word};
     return settle(r, hash, word, target.slot);
   }
   return NXC_E_IO;
-}
-
-/* ---- the byte beside a slot ------------------------------------------------------ */
-
-/* used 1 | size class 7: four classes to an octave of units, 0 for unknown. A hint
- * like all else here: it saves the second read of a larger record. */
-static unsigned char size_class(size_t bytes) {
-  unsigned units = (unsigned)((bytes + NXC__UNIT - 1) / NXC__UNIT);
-  unsigned octave = 31 - (unsigned)__builtin_clz(units | 1);
-  unsigned quarter = octave >= 2 ? (units - 1) >> (octave - 2) & 3 : 0;
-  if (octave >= 2 && (units - 1) >> octave == 0) { /* a power of two: the class below ends there */
-    octave--;
-    quarter = 3;
-  }
-  return (unsigned char)((octave * 4 + quarter + 1) << 1);
-}
-
-/* The most bytes that the class stands for, without the prefix. */
-static size_t class_bytes(unsigned char byte) {
-  unsigned class = byte >> 1;
-  if (!class) return FIRST_READ - sizeof(prefix);
-  unsigned octave = (class - 1) / 4, quarter = (class - 1) % 4;
-  uint64_t units = octave >= 2 ? (UINT64_C(5) + quarter) << (octave - 2) : UINT64_C(2) << octave;
-  return (size_t)(units * NXC__UNIT - sizeof(prefix));
-}
-
-static atomic_uchar *beside(const nxc__ring *r, const nxc__word *slot) {
-  return &r->index->access[slot - r->index->slots];
-}
-
-static void note_size(nxc__ring *r, const nxc__word *slot, const nxc_entry *entry) {
-  unsigned char byte = entry ? size_class(sizeof(prefix) + entry->record->size) : 0;
-  atomic_store_explicit(beside(r, slot), byte, memory_order_relaxed);
-}
-
-static size_t guess_size(const nxc__ring *r, const nxc__word *slot) {
-  return class_bytes(atomic_load_explicit(beside(r, slot), memory_order_relaxed));
-}
-
-void nxc__ring_touch(nxc__ring *r, const nxc__token *token) {
-  if (!token->slot) return;
-  atomic_uchar *byte = beside(r, token->slot);
-  unsigned char seen = atomic_load_explicit(byte, memory_order_relaxed);
-  if (!(seen & USED)) atomic_store_explicit(byte, seen | USED, memory_order_relaxed);
 }
 
 /* ---- writing ------------------------------------------------------------------- */
@@ -469,7 +478,8 @@ int nxc__ring_commit(nxc__ring *r, const nxc__write *w, nxc__token *token) {
   /* The ring went round while we wrote: what we wrote may be anything. */
   if (!is_alive(r, w->word)) return bury(r, w, token) == NXC_E_IO ? NXC_E_IO : NXC_SUPERSEDED;
   rc = publish(r, w->hash, w->word, token);
-  if (rc == NXC_OK) note_size(r, token->slot, w->entry);
+  /* A new version is as hot as the one before, of which the slot was. */
+  if (rc == NXC_OK) note(r, token->slot, w->entry->record->size, uses(r, token->slot));
   return rc;
 }
 
@@ -647,7 +657,7 @@ static bool move_one(nxc__ring *r, nxc__word *slot, uint64_t word, nxc_entry *e,
   if (write_record(r, &w) || !is_alive(r, w.word)) return true;
   /* Replaces just the word it was copied from: a put in between wins. */
   if (atomic_compare_exchange_strong(slot, &word, w.word)) {
-    note_size(r, slot, e);
+    note(r, slot, e->record->size, uses(r, slot) / 2);
     nxc__count(r->index, NXC__C_DISK_MOVED, 1);
   }
   return true;
@@ -675,7 +685,7 @@ void nxc__ring_move(nxc__ring *r, bool (*keep)(void *arg, const nxc_entry *entry
   for (size_t i = 0; i < slots; i++) {
     uint64_t word = atomic_load_explicit(&r->index->slots[i], memory_order_relaxed);
     if (!word || (word & TOMBSTONE) || word_seq(word) != next || !is_alive(r, word)) continue;
-    if (!(atomic_load_explicit(&r->index->access[i], memory_order_relaxed) & USED)) continue;
+    if (!uses(r, &r->index->slots[i])) continue;
     nxc_entry *e;
     if (read_record(r, word, guess_size(r, &r->index->slots[i]), false, &e) != NXC_OK) continue;
     count_read(r, e);
@@ -740,7 +750,7 @@ uint64_t nxc__ring_record_bytes(const nxc_entry *entry) {
 }
 
 bool nxc__ring_was_used(const nxc__ring *r, const nxc__token *at) {
-  return atomic_load_explicit(beside(r, at->slot), memory_order_relaxed) & USED;
+  return uses(r, at->slot) != 0;
 }
 
 bool nxc__ring_forget(nxc__ring *r, const nxc__token *at) {

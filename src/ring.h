@@ -38,7 +38,7 @@ typedef struct nxc__write {
   const nxc_entry *entry; /* NULL: a tombstone */
   uint64_t sum;           /* of the record */
   uint64_t word;          /* what will stand in the slot */
-  bool half_way;          /* the cursor passed the middle of a segment */
+  bool moves;             /* second lives are due */
 } nxc__write;
 
 /* Takes the place, and with it the order among the versions of its key. Never

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BOUND (UINT64_C(64) << 20)
+#define BOUND (UINT64_C(256) << 20)
 #define SIZE 8000
 #define RECORD (SIZE + 192) /* with what a record and its place take; rounded up */
 #define ROOM ((int)(BOUND / RECORD))
@@ -166,7 +166,7 @@ int main(int argc, char **argv) {
     fprintf(stderr, "usage: disk_hit_ratio DIRECTORY [REQUESTS]\n");
     return 2;
   }
-  int requests = argc > 2 ? atoi(argv[2]) : 1200000;
+  int requests = argc > 2 ? atoi(argv[2]) : 2400000;
   double sum = 0;
   for (int i = 0; i < KEYS; i++) cumulated[i] = sum += 1.0 / (i + 1);
   printf("| overwrites | LRU | disk tier | points | written by put |\n|--:|--:|--:|--:|--:|\n");

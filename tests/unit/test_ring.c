@@ -436,6 +436,37 @@ static void what_was_used_lives_twice(void **state) {
   assert_int_equal(get(s, "cold"), 0);
 }
 
+/* One second life for each time that the number of uses can be halved. */
+static void what_was_used_often_lives_longer(void **state) {
+  testbed *s = *state;
+  nxc__token token = put(s, "hot", 'a', 1000);
+  for (int i = 0; i < 5; i++) nxc__ring_touch(&s->ring, &token);
+  for (int life = 0; life < 2; life++) {
+    int asked = 0;
+    turn(s, 7);
+    nxc__ring_move(&s->ring, keep_all, &asked);
+    assert_int_equal(asked, 1);
+  }
+  turn(s, 8);
+  int asked = 0;
+  nxc__ring_move(&s->ring, keep_all, &asked);
+  assert_int_equal(asked, 0);
+  assert_int_equal(get(s, "hot"), 0);
+}
+
+static void a_new_version_is_as_hot_as_the_one_before(void **state) {
+  testbed *s = *state;
+  nxc__token token = put(s, "hot", 'a', 1000);
+  nxc__ring_touch(&s->ring, &token);
+  put(s, "hot", 'b', 70000); /* of another size class */
+  turn(s, 7);
+  int asked = 0;
+  nxc__ring_move(&s->ring, keep_all, &asked);
+  assert_int_equal(asked, 1);
+  turn(s, 1);
+  assert_int_equal(get(s, "hot"), 'b');
+}
+
 static void what_is_not_worth_keeping_is_not_moved(void **state) {
   testbed *s = *state;
   about_to_be_recycled(s, "hot", true);
@@ -563,6 +594,8 @@ int main(void) {
       ON_TESTBED(a_dead_word_is_cleared_by_the_next_writer),
       ON_TESTBED(a_half_done_advance_is_finished_by_the_next),
       ON_TESTBED(what_was_used_lives_twice),
+      ON_TESTBED(what_was_used_often_lives_longer),
+      ON_TESTBED(a_new_version_is_as_hot_as_the_one_before),
       ON_TESTBED(what_is_not_worth_keeping_is_not_moved),
       ON_TESTBED(the_pages_of_the_next_segments_are_asked_for),
       ON_TESTBED(a_put_during_a_move_wins),
