@@ -220,7 +220,7 @@ class Engine {
    */
   unchanged(terms) {
     const native = this.#native;
-    if (native === undefined) return false;
+    if (native === undefined || this.#remote?.isDoubtful) return false;
     const { numbers } = native;
     for (let i = 0; i < terms.length; i++) numbers[STAMP + i] = terms[i];
     return native.unchanged();

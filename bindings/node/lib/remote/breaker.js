@@ -44,6 +44,11 @@ class Breaker {
     this.#failures = 0;
   }
 
+  /** The call that was let through has said neither. */
+  settle() {
+    this.#trying = false;
+  }
+
   close() {
     this.#openUntil = 0;
     this.#failures = 0;

@@ -12,7 +12,7 @@
 
 const CLIENTS = ['iovalkey', 'ioredis', 'redis'];
 const BULK_STRING = 36; // "$", in the protocol
-const RECONNECT_MS = [50, 1000];
+const RECONNECT_MS = [10, 1000];
 
 /**
  * The value of the promise, or a rejection when it takes longer. Somebody who waits for

@@ -11,7 +11,7 @@ const { BATCH, BLOCK_MS } = require('./invalidation-log');
 const { Versions, versionOfId } = require('./versions');
 const { within } = require('./connection');
 
-const PAUSE_MS = [50, 1000];
+const PAUSE_MS = [10, 1000];
 const ANSWER_MS = 1000;
 const SAVE_EVERY_MS = 1000;
 const SAVE_AT_LEAST_MS = 10000;

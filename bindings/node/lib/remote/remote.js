@@ -152,8 +152,8 @@ class Remote {
       if (!this.#commands || this.#closed) continue;
       try {
         await this.#beat();
-        // The server answers again: nothing is gained by waiting for the breaker.
-        if (failures > 0 && this.#breaker.isOpen) this.#breaker.close();
+        // The server answers again, or as the breaker's one trial.
+        if (this.#breaker.isOpen && (failures > 0 || this.#breaker.allows())) this.#breaker.close();
         if (this.#unsent.size > 0 && this.#follower.attached) await this.#changed();
         failures = 0;
       } catch {
@@ -186,7 +186,9 @@ class Remote {
   #note(began, error) {
     if (error) {
       this.#numbers.failures++;
-      this.#breaker.failure();
+      // What fails at once costs a request nothing: only waiting is to be avoided.
+      if (error.code === 'DEADLINE') this.#breaker.failure();
+      else this.#breaker.settle();
       this.#tell(error);
     } else {
       this.#breaker.success();
@@ -228,8 +230,16 @@ class Remote {
    * be read, what was certain, or made, a while ago is not.
    */
   believes(createdMs) {
-    const allowed = Math.max(this.#config.unsureMs, UNSURE_LEAST_MS);
-    return this.#follower.unsureMs <= allowed || createdMs > Date.now() - allowed;
+    return this.#follower.unsureMs <= this.#unsureMs || createdMs > Date.now() - this.#unsureMs;
+  }
+
+  get #unsureMs() {
+    return Math.max(this.#config.unsureMs, UNSURE_LEAST_MS);
+  }
+
+  /** Whether every answer has to be looked up, and judged, anew. */
+  get isDoubtful() {
+    return this.#config.strict || this.#follower.unsureMs > this.#unsureMs;
   }
 
   // ---- entries -------------------------------------------------------------------------------

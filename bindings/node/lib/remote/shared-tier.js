@@ -53,6 +53,11 @@ class SharedTier {
     return SHARED_CLASSES.has(classId);
   }
 
+  /** Whether nothing that was found a moment ago may be taken to be true still. */
+  get isDoubtful() {
+    return this.#remote.isDoubtful;
+  }
+
   /** What `look` finds here, now or as a promise; on a miss, or on something stale, what the server has. */
   get(key, softTags, look) {
     const sure = this.#remote.beforeGet();

@@ -1,0 +1,274 @@
+'use strict';
+// The server fails in every way it can. Requests never wait for long, nothing wrong is
+// served, and when it is back all is well by itself within two seconds.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const net = require('node:net');
+const { afterEach, test } = require('node:test');
+const { eventually, temporaryDirectory } = require('../node/support');
+const { agreed, get, mark, ready, set, settled } = require('./lib/fetches');
+const { startPod, stopPods } = require('./lib/peer');
+const { freePort, startServer, stopServers } = require('./lib/server');
+
+const RECOVERY_MS = 2000;
+// A machine that runs other tests is late by itself.
+const SLACK_MS = 1500;
+
+afterEach(async () => {
+  await stopPods();
+  await stopServers();
+});
+
+/** Gets of `count` different keys, one after another: how long each took, and what it found. */
+const timedGets = (pod, count, tags = []) =>
+  pod.run(async ({ handler, key, asked }, ...args) => {
+    const took = [];
+    for (let i = 0; i < args[0]; i++) {
+      const began = performance.now();
+      await handler().get(key(`absent ${i}`), asked(args[1]));
+      took.push(performance.now() - began);
+    }
+    return took;
+  }, count, tags);
+
+const rejected = (promise) => promise.then(() => 'resolved', (error) => error.code);
+
+async function twoPods(url, options = {}) {
+  const pods = await Promise.all([startPod({ url, ...options }), startPod({ url, ...options })]);
+  await ready(...pods);
+  return pods;
+}
+
+/** At most five gets wait for their deadline; the others do not wait at all. */
+function assertFast(took, what) {
+  const late = took.filter((ms) => ms > 25);
+  assert.ok(late.length <= 6, `${what}: ${late.length} gets waited: ${late.map(Math.round)}`);
+  assert.ok(Math.max(...took) < 250, `${what}: one took ${Math.max(...took)} ms`);
+  took.sort((x, y) => x - y);
+  assert.ok(took[Math.floor(took.length * 0.9)] < 5, `${what}: the 90th percentile is ${took[Math.floor(took.length * 0.9)]} ms`);
+}
+
+async function assertRecovers(what, began, condition) {
+  await eventually(condition);
+  const ms = performance.now() - began;
+  assert.ok(ms < RECOVERY_MS + SLACK_MS, `${what}: recovery took ${ms} ms`);
+}
+
+/** What one stores and invalidates arrives at the other. */
+async function assertWorks(a, b, name) {
+  await set(a, name, 'works', [name]);
+  await settled(a);
+  assert.equal(await get(b, name, [name]), 'works');
+  await mark(b, name);
+  await agreed(a, b);
+  assert.equal(await get(a, name, [name]), null);
+}
+
+test('a server that is stopped, and goes on', async () => {
+  const server = await startServer();
+  const [a, b] = await twoPods(server.url);
+  await set(a, 'local', 'here', ['t']);
+  server.signal('SIGSTOP');
+  assertFast(await timedGets(a, 300), 'stopped');
+  assert.equal(await get(a, 'local', ['t']), 'here');
+  assert.equal(await rejected(mark(a, 't')), 'NEXTCACHE_NOT_GLOBAL');
+  assert.equal(await get(a, 'local', ['t']), null, 'it is in force here');
+  assert.equal((await a.stats()).unsent, 1);
+  const began = performance.now();
+  server.signal('SIGCONT');
+  await assertRecovers('stopped', began, async () => (await a.stats()).state === 'ready' && (await a.stats()).unsent === 0 && (await b.stats()).state === 'ready');
+  await assertWorks(a, b, 'after');
+});
+
+test('a server that is killed, and starts again with nothing', async () => {
+  const server = await startServer();
+  const [a, b] = await twoPods(server.url);
+  await set(a, 'local', 'from before', ['t']);
+  await settled(a);
+  assert.equal(await get(b, 'local', ['t']), 'from before');
+  await server.kill();
+  assertFast(await timedGets(a, 300), 'killed');
+  assert.equal(await get(b, 'local', ['t']), 'from before', 'local tiers serve meanwhile');
+  assert.equal(await rejected(mark(a, 't')), 'NEXTCACHE_NOT_GLOBAL');
+  await server.restart();
+  const began = performance.now();
+  await assertRecovers('killed', began, async () => (await a.stats()).state === 'ready' && (await b.stats()).state === 'ready' && (await a.stats()).unsent === 0);
+  assert.equal(await get(b, 'local', ['t']), null, 'what others invalidated meanwhile is lost, so nothing is believed');
+  assert.deepEqual([(await a.stats()).clears > 0, (await b.stats()).clears > 0], [true, true]);
+  await assertWorks(a, b, 'after');
+});
+
+test('a server that loses everything while it runs', async () => {
+  const server = await startServer();
+  const [a, b] = await twoPods(server.url);
+  await set(a, 'local', 'from before', ['t']);
+  await settled(a);
+  assert.equal(await get(b, 'local', ['t']), 'from before');
+  const began = performance.now();
+  await server.ask('FLUSHALL');
+  await assertRecovers('flushed', began, async () => (await a.stats()).clears === 1 && (await b.stats()).clears === 1);
+  assert.equal(await get(b, 'local', ['t']), null);
+  await ready(a, b);
+  await assertWorks(a, b, 'after');
+});
+
+test('a server that comes back without the end of its log', async () => {
+  const server = await startServer();
+  const [a, b] = await twoPods(server.url);
+  await mark(a, 'known');
+  await server.ask('CONFIG', 'SET', 'dir', server.dir);
+  await server.ask('SAVE');
+  await set(a, 'late', 'from before', ['lost']);
+  await settled(a);
+  const c = await startPod({ url: server.url });
+  await ready(c);
+  assert.equal(await get(c, 'late', ['lost']), 'from before');
+  await c.run(({ pause }) => pause(1200)); // keeps its place
+  await c.stop();
+  await mark(a, 'lost');
+  await agreed(a, b);
+  await server.kill();
+  await server.restart(); // reads what it saved
+  const again = await startPod({ url: server.url, dir: c.dir });
+  await eventually(async () => (await a.stats()).clears >= 1 && (await b.stats()).clears >= 1);
+  await ready(a, b, again);
+  await eventually(async () => (await get(again, 'late', ['lost'])) === null);
+  await assertWorks(a, b, 'after');
+  await assertWorks(again, a, 'afterwards');
+});
+
+test('somebody who answers garbage', async () => {
+  const sockets = new Set();
+  const answers = ['+OK\r\n', '$5\r\nhello\r\n', '*2\r\n:1\r\n:2\r\n', 'garbage\r\n\0\0', '$-1\r\n', ':7\r\n', '-ERR no\r\n'];
+  let i = 0;
+  const liar = net.createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    socket.on('data', () => socket.write(answers[i++ % answers.length]));
+  });
+  const port = await freePort();
+  await new Promise((resolve) => liar.listen(port, '127.0.0.1', resolve));
+  const pod = await startPod({ url: `redis://127.0.0.1:${port}` });
+  await set(pod, 'local', 'here', ['t']);
+  assertFast((await timedGets(pod, 300)).slice(1), 'garbage');
+  assert.equal(await get(pod, 'local', ['t']), 'here');
+  assert.equal(await rejected(mark(pod, 't')), 'NEXTCACHE_NOT_GLOBAL');
+  for (const socket of sockets) socket.destroy();
+  await new Promise((resolve) => liar.close(resolve));
+  const server = await startServer({ port });
+  await assertRecovers('garbage', performance.now(), async () => (await pod.stats()).state === 'ready' && (await pod.stats()).unsent === 0);
+  const other = await startPod({ url: server.url });
+  await ready(other);
+  await assertWorks(pod, other, 'after');
+});
+
+test('values that somebody has damaged or moved are not believed', async () => {
+  const server = await startServer();
+  const [a, b] = await twoPods(server.url);
+  await set(a, 'good', 'good body', []);
+  await settled(a);
+  const [name] = (await server.ask('KEYS', 'nextcache:e:*')).match(/nextcache:e:\S+/);
+  await set(a, 'other', 'other body', []);
+  await settled(a);
+  const other = (await server.ask('KEYS', 'nextcache:e:*')).match(/nextcache:e:\S+/g).find((each) => each !== name);
+  await server.ask('SETRANGE', name, '60', 'X');
+  assert.equal(await get(b, 'good'), null, 'damaged');
+  await server.ask('COPY', other, name, 'REPLACE');
+  assert.equal(await get(b, 'good'), null, 'of another key');
+  await server.ask('DEL', name);
+  await server.ask('LPUSH', name, 'x');
+  assert.equal(await get(b, 'good'), null, 'of another type');
+  await server.ask('SET', name, '');
+  assert.equal(await get(b, 'good'), null, 'empty');
+  assert.equal(await get(b, 'other'), 'other body');
+  assert.ok((await b.stats()).refused >= 2);
+});
+
+test('a server without memory', async () => {
+  const server = await startServer();
+  const [a, b] = await twoPods(server.url);
+  await set(a, 'before', 'shared', ['t']);
+  await settled(a);
+  await server.ask('CONFIG', 'SET', 'maxmemory', '1');
+  await set(a, 'full', 'here only', ['t']);
+  await eventually(async () => (await a.stats()).putFailures > 0);
+  assert.equal(await get(a, 'full', ['t']), 'here only');
+  assertFast(await timedGets(a, 100), 'full');
+  assert.equal(await rejected(mark(a, 't')), 'NEXTCACHE_NOT_GLOBAL');
+  await server.ask('CONFIG', 'SET', 'maxmemory', '0');
+  await assertRecovers('full', performance.now(), async () => (await a.stats()).unsent === 0);
+  await agreed(a, b);
+  assert.equal(await get(b, 'before', ['t']), null);
+  await assertWorks(a, b, 'after');
+});
+
+test('an invalidation that could not be sent is sent by whoever comes next', async () => {
+  const server = await startServer();
+  const [a, b] = await twoPods(server.url);
+  await set(a, 'entry', 'old', ['t']);
+  await settled(a);
+  assert.equal(await get(b, 'entry', ['t']), 'old');
+  server.signal('SIGSTOP');
+  assert.equal(await rejected(mark(a, 't')), 'NEXTCACHE_NOT_GLOBAL');
+  await a.stop();
+  server.signal('SIGCONT');
+  await ready(b);
+  const next = await startPod({ url: server.url, dir: a.dir });
+  await ready(next);
+  await eventually(async () => (await get(b, 'entry', ['t'])) === null);
+  await eventually(() => fs.readdirSync(`${a.dir}/remote`).length === 0);
+});
+
+test('for how long what cannot be looked up may be served is bounded', async () => {
+  const server = await startServer();
+  const [a, b] = await twoPods(`${server.url}?unsureSeconds=2`);
+  await set(a, 'entry', 'old', ['t']);
+  await settled(a);
+  assert.equal(await get(b, 'entry', ['t']), 'old');
+  await server.kill();
+  assert.equal(await get(b, 'entry', ['t']), 'old');
+  const began = performance.now();
+  await eventually(async () => (await get(b, 'entry', ['t'])) === null);
+  assert.ok(performance.now() - began < 4500);
+  await set(b, 'entry', 'made meanwhile', ['t']);
+  assert.equal(await get(b, 'entry', ['t']), 'made meanwhile');
+});
+
+test('strict mode looks into the log before every get', async () => {
+  const server = await startServer();
+  const [a] = await twoPods(server.url);
+  const strict = await startPod({ url: `${server.url}?strict&getMs=1000` });
+  await ready(strict);
+  for (let i = 0; i < 30; i++) {
+    await set(a, 'entry', `version ${i}`, ['t']);
+    await settled(a);
+    assert.equal(await get(strict, 'entry', ['t']), `version ${i}`);
+    // Nothing is waited for between the mark's return and the get.
+    await mark(a, 't');
+    assert.equal(await get(strict, 'entry', ['t']), null);
+  }
+  await set(a, 'entry', 'value', ['t']);
+  await settled(a);
+  assert.equal(await get(strict, 'entry', ['t']), 'value');
+  await server.kill();
+  assert.equal(await get(strict, 'entry', ['t']), null, 'what cannot be looked up is not served');
+});
+
+test('a policy that may evict the log is warned of', async () => {
+  const server = await startServer({ options: ['--maxmemory-policy', 'allkeys-lru', '--maxmemory', '100mb'] });
+  const pod = await startPod({ url: server.url, env: { TMPDIR: temporaryDirectory() } });
+  await ready(pod);
+  await eventually(() => pod.lines.some((line) => /allkeys-lru.*volatile/.test(line)));
+});
+
+test('no server at all from the beginning', async () => {
+  const port = await freePort();
+  const pod = await startPod({ url: `redis://127.0.0.1:${port}` });
+  await set(pod, 'local', 'here', ['t']);
+  const took = await timedGets(pod, 200);
+  assertFast(took, 'absent');
+  assert.equal(await get(pod, 'local', ['t']), 'here');
+  await startServer({ port });
+  await assertRecovers('absent', performance.now(), async () => (await pod.stats()).state === 'ready');
+});
