@@ -13,6 +13,7 @@ const { within } = require('./connection');
 
 const PAUSE_MS = [10, 1000];
 const ANSWER_MS = 1000;
+const HESITATION_MS = 100;
 const SAVE_EVERY_MS = 1000;
 const SAVE_AT_LEAST_MS = 10000;
 
@@ -166,7 +167,10 @@ class Follower {
     let first = await this.log.first(send);
     const lostItsEnd = known?.generation === generation && (!first || first.version <= versionOfId(known.id));
     if (!first || lostItsEnd) {
-      generation = await this.log.beginAnew(send);
+      // All machines see it at once; one new generation is enough.
+      await pause(Math.random() * HESITATION_MS);
+      const now = await this.log.generation(send);
+      generation = now === generation ? await this.log.beginAnew(send) : now;
       first = await this.log.first(send);
       if (!first) throw new Error('the server keeps nothing');
     }
