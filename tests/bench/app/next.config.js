@@ -1,8 +1,8 @@
-// Built twice, with nextcache and with nothing; both from the same files.
+// Built with nextcache, with nothing, and with Next's own cache as a handler; all from the same files.
 const root = require('node:path').dirname(__dirname);
 
 module.exports = {
-  ...(process.env.BENCH_HANDLER ? { cacheHandler: require.resolve('nextcache/cache-handler') } : {}),
+  ...(process.env.BENCH_HANDLER ? { cacheHandler: require.resolve(process.env.BENCH_HANDLER) } : {}),
   cacheMaxMemorySize: 5 * 2 ** 20,
   outputFileTracingRoot: root,
   serverExternalPackages: ['nextcache'],

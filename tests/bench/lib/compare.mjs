@@ -108,7 +108,7 @@ class Contestant {
 }
 
 /** The order of a round: everybody is first, and last, as often as the others. */
-const rotated = (list, by) => list.map((_, index) => list[(index + by) % list.length]);
+export const rotated = (list, by) => list.map((_, index) => list[(index + by) % list.length]);
 
 async function interleave(contestants, rounds) {
   const failed = new Set();
