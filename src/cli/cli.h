@@ -52,7 +52,8 @@ typedef struct cli_option {
   const char *name;
   cli_kind kind;
   void *to;
-  const char *value; /* its name in the help; NULL for a flag */
+  const char *value; /* its name in the help, or what it may be: "name|mark", where words in
+                        capitals are names again; NULL for a flag */
   const char *help;
 } cli_option;
 
@@ -71,6 +72,10 @@ extern const cli_command cli_commands[]; /* ends in a name of NULL */
 int cli_parse(const cli_command *self, const cli_option *options, int argc, char **argv, int *code);
 
 const char *cli_dir_option(void); /* the value of --dir; NULL */
+
+/* `nextcache complete WORD...`, for the shells: prints what the last word may become, each
+ * on a line of its own with a tab and what it means; ":file" stands for names of files. */
+int cli_complete(int argc, char **argv);
 
 /* ---- where the cache is (project.c) ------------------------------------------------- */
 
@@ -162,7 +167,7 @@ typedef struct cli_selection {
 } cli_selection;
 
 #define CLI_SELECT_OPTIONS(s)                                                              \
-  {"class", CLI_CLASS, &(s).classes, "NAME",                                               \
+  {"class", CLI_CLASS, &(s).classes, "CLASS",                                              \
    "only pages, routes, fetches, use-cache, images or other; may be repeated"},            \
       {"tag", CLI_LIST, &(s).tags, "TAG", "only what carries the tag; may be repeated"}, { \
     "prefix", CLI_TEXT, &(s).prefix, "TEXT", "only keys, or paths and URLs, that begin so" \

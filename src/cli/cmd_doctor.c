@@ -333,7 +333,7 @@ int cli_cmd_doctor(const cli_command *self, int argc, char **argv) {
   const char *symptom = NULL;
   int code;
   const cli_option options[] = {
-      {"symptom", CLI_TEXT, &symptom, "NAME", "build, module, stale or memory: only its causes"},
+      {"symptom", CLI_TEXT, &symptom, "build|module|stale|memory", "only its causes"},
       {"json", CLI_FLAG, &r.json, NULL, "as JSON"},
       {0},
   };

@@ -38,7 +38,7 @@ int cli_cmd_invalidate(const cli_command *self, int argc, char **argv) {
   int code;
   const cli_option options[] = {
       {"path", CLI_LIST, &paths, "PATH", "what revalidatePath(PATH) marks; may be repeated"},
-      {"type", CLI_TEXT, &type, "TYPE", "of the paths: page or layout, as in revalidatePath"},
+      {"type", CLI_TEXT, &type, "page|layout", "of the paths, as in revalidatePath"},
       {"stale", CLI_FLAG, &stale, NULL, "serve it once more while it is refreshed"},
       {"expire", CLI_SECONDS, &expire, "SECONDS", "with --stale: dead after that time"},
       {"reason", CLI_TEXT, &reason, "TEXT", "why, for nextcache tags --reasons and the dashboard"},

@@ -165,7 +165,8 @@ int cli_cmd_ls(const cli_command *self, int argc, char **argv) {
   const cli_option options[] = {
       CLI_SELECT_OPTIONS(selection),
       {"stale", CLI_FLAG, &selection.stale, NULL, "only what is stale, dead or damaged"},
-      {"sort", CLI_TEXT, &sort, "ORDER", "age (newest first), size, key or life (first to die)"},
+      {"sort", CLI_TEXT, &sort, "age|size|key|life",
+       "age: the newest first; life: the first to die"},
       {"limit", CLI_NUMBER, &limit, "N", "only the first N"},
       {"full", CLI_FLAG, &full, NULL, "whole keys; those of cached functions hold arguments"},
       {"json", CLI_FLAG, &json, NULL, "as JSON"},

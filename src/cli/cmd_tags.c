@@ -90,9 +90,10 @@ int cli_cmd_tags(const cli_command *self, int argc, char **argv) {
   int code;
   nxc_view *view;
   const cli_option options[] = {
-      {"class", CLI_CLASS, &selection.classes, "NAME", "only tags of such entries"},
+      {"class", CLI_CLASS, &selection.classes, "CLASS", "only tags of such entries"},
       {"begins", CLI_TEXT, &w.begins, "TEXT", "only tags that begin so"},
-      {"sort", CLI_TEXT, &sort, "ORDER", "entries (most first), name or mark (newest first)"},
+      {"sort", CLI_TEXT, &sort, "entries|name|mark",
+       "entries: the most first; mark: the newest first"},
       {"limit", CLI_NUMBER, &limit, "N", "only the first N"},
       {"reasons", CLI_FLAG, &reasons, NULL, "instead: the last reasons given, the newest first"},
       {"json", CLI_FLAG, &json, NULL, "as JSON"},

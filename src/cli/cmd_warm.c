@@ -336,8 +336,8 @@ int cli_cmd_warm(const cli_command *self, int argc, char **argv) {
   int code;
   const cli_option options[] = {
       {"url", CLI_TEXT, &url, "BASE", "the site, as http://127.0.0.1:3000"},
-      {"from", CLI_TEXT, &from, "SOURCE",
-       "sitemap, prerender-manifest, top (what was read of late), or a file of paths"},
+      {"from", CLI_TEXT, &from, "prerender-manifest|sitemap|top|FILE",
+       "top: what was read of late; or a file of paths"},
       {"at-once", CLI_NUMBER, &at_once, "N", "requests under way at any time (4)"},
       {"limit", CLI_NUMBER, &limit, "N", "only the first N paths"},
       {"memory", CLI_FLAG, &memory, NULL, "no requests: read what was in use from the disk"},

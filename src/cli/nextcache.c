@@ -35,6 +35,7 @@ static int run(int argc, char **argv) {
     help();
     return argc > 1 ? CLI_OK : CLI_USAGE;
   }
+  if (strcmp(name, "complete") == 0) return cli_complete(argc - 1, argv + 1);
   for (const cli_command *c = cli_commands; c->name; c++) {
     if (strcmp(c->name, name) == 0) return c->run(c, argc - 1, argv + 1);
   }

@@ -1,4 +1,10 @@
-/* options.c - a command's arguments by its table: parsed, checked, explained. */
+/* options.c - a command's arguments by its table: parsed, checked, explained, completed.
+ *
+ * The table stands in the command, because its options point at what that command needs.
+ * So everything that is to be known of options goes through cli_parse(), which each
+ * command calls first.
+ */
+#include <ctype.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +34,11 @@ static void explain(const cli_option *o) {
   for (; o->name; o++) {
     char left[64];
     snprintf(left, sizeof left, "--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
-    printf("  %-22s %s\n", left, o->help);
+    if (strlen(left) <= 22) {
+      printf("  %-22s %s\n", left, o->help);
+    } else {
+      printf("  %s\n%25s%s\n", left, "", o->help);
+    }
   }
 }
 
@@ -82,6 +92,80 @@ static const char *take(const cli_option *o, const char *text) {
   }
 }
 
+/* ---- completion ------------------------------------------------------------------ */
+
+/* While it is set, parsing a command's arguments means to complete the last of them: the
+ * table of options is the command's own, and only its cli_parse() sees it. */
+static bool completing;
+
+static void offer(const char *word, size_t n, const char *before, const char *given,
+                  const char *help) {
+  size_t most = strlen(given), lead = strlen(before);
+  size_t common_part = most < lead ? most : lead;
+  if (strncmp(given, before, common_part) != 0) return;
+  size_t rest = most - common_part;
+  if (rest > n || strncmp(given + common_part, word, rest) != 0) return;
+  printf("%s%.*s\t%s\n", before, (int)n, word, help);
+}
+
+/* The words of "name|mark|FILE"; one in capitals that ends in FILE or DIR is a path. */
+static void offer_values(const cli_option *o, const char *given) {
+  if (o->kind == CLI_CLASS) {
+    for (unsigned i = 0; i < CLI_CLASSES; i++) {
+      offer(cli_class_names[i], strlen(cli_class_names[i]), "", given, "");
+    }
+    return;
+  }
+  for (const char *word = o->value; *word;) {
+    size_t n = strcspn(word, "|");
+    bool is_name = isupper((unsigned char)*word);
+    if (is_name && (strncmp(word, "FILE", n) == 0 || strncmp(word, "DIR", n) == 0)) puts(":file");
+    if (!is_name) offer(word, n, "", given, "");
+    word += n + (word[n] == '|');
+  }
+}
+
+static const cli_option *find_option(const cli_option *options, const char *word) {
+  if (strncmp(word, "--", 2) != 0) return NULL;
+  for (const cli_option *o = options; o->name; o++) {
+    if (strcmp(o->name, word + 2) == 0) return o;
+  }
+  return NULL;
+}
+
+static int complete(const cli_command *self, const cli_option *options, int argc, char **argv) {
+  const char *given = argv[argc - 1], *before = argc > 2 ? argv[argc - 2] : "";
+  const cli_option *o = find_option(options, before);
+  if (!o) o = find_option(common, before);
+  if (o && o->value) {
+    offer_values(o, given);
+    return CLI_OK;
+  }
+  const cli_option *const tables[] = {options, common};
+  for (size_t i = 0; i < 2; i++) {
+    for (o = tables[i]; o->name; o++) offer(o->name, strlen(o->name), "--", given, o->help);
+  }
+  if (strstr(self->operands, "DIR") && given[0] != '-') puts(":file");
+  return CLI_OK;
+}
+
+int cli_complete(int argc, char **argv) {
+  const char *given = argc > 1 ? argv[1] : "";
+  for (const cli_command *c = cli_commands; c->name; c++) {
+    if (argc <= 2) {
+      offer(c->name, strlen(c->name), "", given, c->summary);
+    } else if (strcmp(c->name, given) == 0) {
+      completing = true;
+      return c->run(c, argc - 1, argv + 1);
+    }
+  }
+  if (argc <= 2) {
+    offer("help", 4, "--", given, "what commands there are");
+    offer("version", 7, "--", given, "the release");
+  }
+  return CLI_OK;
+}
+
 /* ---- parsing --------------------------------------------------------------------- */
 
 static size_t collect(const cli_option *from, const cli_option **all, struct option *longs,
@@ -106,6 +190,10 @@ int cli_parse(const cli_command *self, const cli_option *options, int argc, char
   size_t n = collect(options, all, longs, 0);
   collect(common, all, longs, n);
 
+  if (completing) {
+    *code = complete(self, options, argc, argv);
+    return -1;
+  }
   argument_count = (size_t)argc;
   optind = 1;
   for (int c; (c = getopt_long(argc, argv, ":h", longs, NULL)) != -1;) {

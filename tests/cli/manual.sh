@@ -23,6 +23,51 @@ is 'an option is completed' "$(complete_words ls --pre)" '--prefix'
 is 'the values of --class' "$(complete_words ls --class u)" 'use-cache'
 is 'the values of --sort' "$(complete_words ls --sort s)" 'size'
 is 'those of another command' "$(complete_words tags --sort m)" 'mark'
+is 'values and files' "$("$build/nextcache" complete warm --from '' | cut -f1 | tr '\n' ' ')" 'prerender-manifest sitemap top :file '
+is 'a directory' "$("$build/nextcache" complete ls --dir '')" ':file'
+is 'options common to all' "$(complete_words stats --no)" '--no-color'
+is 'nothing of a command that does not exist' "$(complete_words nonsense --)" ''
+is 'nothing is done meanwhile' "$(complete_words clear --all --force --; ls -A "$work")" \
+  "$(complete_words clear --all --force --)"
+
+# The same in the other shells, asked as a user asks them: by a key.
+PATH=$build:$PATH
+if command -v fish >/dev/null; then
+  in_fish() { HOME=$work fish --no-config -c "source $root/src/cli/completion.fish; complete -C '$1'" 2>&1; }
+  is 'fish: a command, and what it does' "$(in_fish 'nextcache verif')" \
+    "verify	$("$build/nextcache" --help | sed -n 's/^  verify *//p')"
+  is 'fish: an option' "$(in_fish 'nextcache ls --pre' | cut -f1)" '--prefix'
+  is 'fish: values' "$(in_fish 'nextcache ls --sort ' | cut -f1 | sort | tr '\n' ' ')" 'age key life size '
+  touch paths-of-mine
+  has 'fish: files' "$(in_fish 'nextcache warm --from paths-o')" 'paths-of-mine'
+else
+  ok 'fish # SKIP it is not there'
+fi
+if command -v zsh >/dev/null; then
+  mkdir -p functions && cp "$root/src/cli/completion.zsh" functions/_nextcache
+  cat >type.zsh <<'...'
+zmodload zsh/zpty
+zpty shell zsh -f -i
+zpty -w shell "fpath=($PWD/functions \$fpath); autoload -Uz compinit; compinit -u -d $PWD/dump; PS1=ready%#; LISTMAX=999; cd $PWD"
+zpty -w shell "echo beg''un"
+zpty -r shell out '*begun*'
+zpty -w -n shell "$1"$'\t'
+sleep 1
+zpty -w -n shell $'\C-u'
+zpty -w shell "echo en''ded"
+zpty -r shell out '*ended*'
+print -r -- "$out"
+zpty -d shell
+...
+  in_zsh() { TERM=dumb timeout 20 zsh -f type.zsh "$1" 2>&1 | tr -d '\r\b\a'; }
+  has 'zsh: a command is completed' "$(in_zsh 'nextcache verif')" 'nextcache verify'
+  has 'zsh: an option' "$(in_zsh 'nextcache ls --pre')" '--prefix'
+  has 'zsh: values' "$(in_zsh 'nextcache ls --sort l')" '--sort life'
+  has 'zsh: options with what they do' "$(in_zsh 'nextcache ls --')" '--stale +-- only what is stale'
+  has 'zsh: files' "$(in_zsh 'nextcache warm --from paths-o')" 'paths-of-mine'
+else
+  ok 'zsh # SKIP it is not there'
+fi
 if command -v man >/dev/null; then
   is 'the page has no errors' "$(man --warnings -l "$root/docs/nextcache.1" 2>&1 >/dev/null | head -n 3)" ''
 elif command -v groff >/dev/null; then
