@@ -1,0 +1,89 @@
+// Connections, and Next.js that ends and comes back.
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { ask, talk } from './lib/http.mjs';
+import { check } from './lib/report.mjs';
+import { counters, sleep, startNext, startPageServer } from './lib/process.mjs';
+
+const GET = (path, more = '') => `GET ${path} HTTP/1.1\r\nHost: site.test\r\n${more}\r\n`;
+const CLOSE = 'Connection: close\r\n';
+const count = (text, part) => text.split(part).length - 1;
+
+export async function run({ folder }) {
+  let next = await startNext(folder);
+  const { port } = next;
+  const server = await startPageServer(folder, port);
+  for (let times = 0; times < 4; times += 1) for (const path of ['/', '/long', '/me']) await ask(server.port, path);
+
+  await check('requests in one piece are answered one after the other', async () => {
+    const before = await counters(server);
+    const text = await talk(server.port, GET('/').repeat(50) + GET('/me').repeat(3) + GET('/long').repeat(50) + GET('/', CLOSE));
+    assert.equal(count(text, 'HTTP/1.1 200 OK'), 104);
+    assert.equal(count(text, '</html>'), 104);
+    assert.equal(count(text, 'Connection: close'), 1);
+    assert.equal((await counters(server)).served, before.served + 101);
+  });
+  await check('a request that comes byte by byte', async () => {
+    const socket = connect({ port: server.port, host: '127.0.0.1', noDelay: true });
+    let text = '';
+    socket.on('data', (part) => { text += part; });
+    for (const byte of GET('/', CLOSE)) await new Promise((resolve) => { socket.write(byte, resolve); });
+    await new Promise((resolve) => { socket.on('close', resolve); });
+    assert.match(text, /^HTTP\/1\.1 200 OK\r\n[^]*<\/html>$/);
+  });
+  await check('a client that reads slowly gets all', async () => {
+    const socket = connect(server.port, '127.0.0.1', () => socket.write(GET('/long').repeat(299) + GET('/long', CLOSE)));
+    let size = 0;
+    socket.on('data', (part) => {
+      size += part.length;
+      socket.pause();
+      setTimeout(() => socket.resume(), 1);
+    });
+    await new Promise((resolve) => { socket.on('close', resolve); });
+    assert.ok(size > 300 * 67000 && size < 300 * 68500, String(size));
+  });
+  await check('bodies reach Next.js whole, with a length and in chunks', async () => {
+    const body = JSON.stringify({ tag: 'none', filler: 'x'.repeat(300_000) });
+    assert.equal((await ask(server.port, '/api/admin', { method: 'POST', body, headers: { 'content-length': body.length } })).status, 200);
+    assert.equal((await ask(server.port, '/api/admin', { method: 'POST', body, headers: { 'transfer-encoding': 'chunked' } })).status, 200);
+  });
+  await check('what is not HTTP is refused', async () => {
+    assert.match(await talk(server.port, 'hello\r\n\r\n'), /^HTTP\/1\.1 400 /);
+    assert.match(await talk(server.port, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'), /^HTTP\/1\.1 400 /);
+  });
+  await check('without Next.js: what is fresh is served, the rest is 502', async () => {
+    await next.end('SIGKILL');
+    for (let times = 0; times < 3; times += 1) {
+      assert.equal((await ask(server.port, '/long')).status, 200);
+      assert.equal((await ask(server.port, '/me')).status, 502);
+      assert.equal((await ask(server.port, '/long', { method: 'POST' })).status, 502);
+    }
+    assert.equal((await counters(server)).failed, 6);
+  });
+  await check('after its restart all is as before', async () => {
+    next = await startNext(folder, port);
+    assert.match((await ask(server.port, '/me', { headers: { cookie: 'name=ada' } })).text, /ada/);
+    assert.equal((await ask(server.port, '/long')).status, 200);
+  });
+  await check('it starts without Next.js, and serves what was learned before', async () => {
+    await next.end();
+    const again = await startPageServer(folder, port);
+    assert.equal((await ask(again.port, '/long')).status, 200);
+    assert.equal((await ask(again.port, '/me')).status, 502);
+    assert.equal(await again.end(), 0);
+  });
+  await check('idle connections are closed, after the time that was said', async () => {
+    const begin = Date.now();
+    await talk(server.port, GET('/'));
+    const seconds = (Date.now() - begin) / 1000;
+    assert.ok(seconds > 5 && seconds < 9, `${seconds} s`);
+  });
+  await check('it ends while connections are open', async () => {
+    const socket = connect(server.port, '127.0.0.1', () => socket.write(GET('/')));
+    socket.on('error', () => {});
+    await new Promise((resolve) => { socket.once('data', resolve); });
+    await sleep(10);
+    assert.equal(await server.end(), 0);
+    socket.destroy();
+  });
+}

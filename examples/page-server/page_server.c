@@ -1,0 +1,232 @@
+/* page_server.c - finished pages of a Next.js site, answered from its live cache.
+ *
+ *   page-server --site DIR [--listen HOST:PORT] [--next HOST:PORT] [--cache DIR]
+ *               [--memory MB] [--threads N]
+ *
+ * Each thread has an event loop and a listening socket of its own; the kernel spreads the
+ * clients over them. SIGUSR1 prints the counters, SIGTERM and SIGINT end it.
+ */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "buffer.h"
+#include "connection.h"
+
+#define MB 1048576u
+#define SWEEP_MS 1000
+#define MOST_THREADS 64
+#define LAST_ANSWERS_MS 10000
+
+typedef struct settings {
+  const char *site, *listen, *next, *cache;
+  uint64_t memory_mb, threads;
+} settings;
+
+static int usage(void) {
+  fputs("usage: page-server --site DIR [--listen HOST:PORT] [--next HOST:PORT] [--cache DIR]\n"
+        "                   [--memory MB] [--threads N]\n",
+        stderr);
+  return 2;
+}
+
+static bool read_settings(settings *s, int argc, char **argv) {
+  for (int i = 1; i < argc; i += 2) {
+    const char *name = argv[i], *value = argv[i + 1];
+    if (!value) return false;
+    if (strcmp(name, "--site") == 0)
+      s->site = value;
+    else if (strcmp(name, "--listen") == 0)
+      s->listen = value;
+    else if (strcmp(name, "--next") == 0)
+      s->next = value;
+    else if (strcmp(name, "--cache") == 0)
+      s->cache = value;
+    else if (strcmp(name, "--memory") == 0)
+      s->memory_mb = strtoull(value, NULL, 10);
+    else if (strcmp(name, "--threads") == 0)
+      s->threads = strtoull(value, NULL, 10);
+    else
+      return false;
+  }
+  return s->site && s->threads >= 1 && s->threads <= MOST_THREADS;
+}
+
+static bool read_address(const char *text, struct sockaddr_storage *out) {
+  char host[256];
+  const char *colon = strrchr(text, ':');
+  if (!colon || (size_t)(colon - text) >= sizeof host) return false;
+  snprintf(host, sizeof host, "%.*s", (int)(colon - text), text);
+  int port = atoi(colon + 1);
+  return uv_ip4_addr(host, port, (struct sockaddr_in *)out) == 0 ||
+         uv_ip6_addr(host, port, (struct sockaddr_in6 *)out) == 0;
+}
+
+/* ---- a thread ------------------------------------------------------------------------------ */
+
+static void on_sweep(uv_timer_t *timer) {
+  worker *w = timer->data;
+  connection_sweep(w, w->stopping);
+}
+
+static void close_handle(uv_handle_t *handle, void *unused) {
+  (void)unused;
+  if (!uv_is_closing(handle)) uv_close(handle, NULL);
+}
+
+/* No more clients; those that wait for an answer have some time left. */
+static void on_stop(uv_async_t *async) {
+  worker *w = async->data;
+  w->stopping = true;
+  close_handle((uv_handle_t *)&w->listener, NULL);
+  connection_sweep(w, true);
+}
+
+static void run(void *arg) {
+  worker *w = arg;
+  uint64_t stopped_at = 0;
+  while (!w->stopping || w->connections) {
+    uv_run(&w->loop, UV_RUN_ONCE);
+    if (!w->stopping) continue;
+    if (!stopped_at) stopped_at = uv_now(&w->loop);
+    if (uv_now(&w->loop) - stopped_at > LAST_ANSWERS_MS) break;
+  }
+}
+
+static int listen_at(worker *w, const struct sockaddr *address) {
+  int fd, on = 1, rc = uv_tcp_init_ex(&w->loop, &w->listener, address->sa_family);
+  w->listener.data = w;
+  if (rc == 0) rc = uv_fileno((uv_handle_t *)&w->listener, &fd);
+  if (rc == 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) rc = UV_ENOTSUP;
+  if (rc == 0) rc = uv_tcp_bind(&w->listener, address, 0);
+  return rc ? rc : uv_listen((uv_stream_t *)&w->listener, SOMAXCONN, connection_accept);
+}
+
+/* The first may ask for any free port; the others then listen on the same. */
+static int worker_open(worker *w, struct sockaddr_storage *address) {
+  int size = sizeof *address;
+  uv_loop_init(&w->loop);
+  uv_timer_init(&w->loop, &w->sweep);
+  uv_async_init(&w->loop, &w->stop, on_stop);
+  w->sweep.data = w->stop.data = w;
+  uv_timer_start(&w->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
+  worker_check_site(w);
+  int rc = listen_at(w, (const struct sockaddr *)address);
+  return rc ? rc : uv_tcp_getsockname(&w->listener, (struct sockaddr *)address, &size);
+}
+
+static void worker_close(worker *w) {
+  connection_close_all(w);
+  uv_walk(&w->loop, close_handle, NULL);
+  uv_run(&w->loop, UV_RUN_DEFAULT);
+  uv_loop_close(&w->loop);
+  site_free(w->site);
+}
+
+/* ---- the process --------------------------------------------------------------------------- */
+
+typedef struct server {
+  nxc_cache *cache;
+  worker *workers;
+  size_t count;
+} server;
+
+static void print_counters(const server *s) {
+  unsigned long served = 0, proxied = 0, learned = 0, failed = 0;
+  for (size_t i = 0; i < s->count; i++) {
+    served += atomic_load(&s->workers[i].served);
+    proxied += atomic_load(&s->workers[i].proxied);
+    learned += atomic_load(&s->workers[i].learned);
+    failed += atomic_load(&s->workers[i].failed);
+  }
+  printf("served %lu, proxied %lu, learned %lu, failed %lu\n", served, proxied, learned, failed);
+  fflush(stdout);
+}
+
+static void on_signal(uv_signal_t *signal, int number) {
+  (void)number;
+  print_counters(signal->data);
+}
+
+static void on_end(uv_signal_t *signal, int number) {
+  (void)number;
+  uv_stop(signal->loop);
+}
+
+static void watch_signals(server *s) {
+  static const int numbers[] = {SIGUSR1, SIGTERM, SIGINT};
+  static uv_signal_t signals[3];
+  for (int i = 0; i < 3; i++) {
+    uv_signal_init(uv_default_loop(), &signals[i]);
+    signals[i].data = s;
+    uv_signal_start(&signals[i], i ? on_end : on_signal, numbers[i]);
+  }
+}
+
+static void tell(void *arg, const char *message) {
+  (void)arg;
+  fprintf(stderr, "page-server: %s\n", message);
+}
+
+static bool open_cache(server *s, const settings *set) {
+  nxc_options options;
+  char dir[PATH_MAX];
+  snprintf(dir, sizeof dir, "%s/.cache/nextcache", set->site);
+  nxc_options_init(&options);
+  options.dir = set->cache ? set->cache : dir;
+  options.memory_bytes = set->memory_mb * MB;
+  options.disk_bytes = NXC_ADOPT; /* the bound is for Next.js to say */
+  options.on_error = tell;
+  return nxc_open(&s->cache, &options) >= 0;
+}
+
+static bool open_workers(server *s, const settings *set) {
+  struct sockaddr_storage address, next;
+  char name[INET6_ADDRSTRLEN];
+  if (!read_address(set->listen, &address) || !read_address(set->next, &next)) {
+    fputs("page-server: an address is a number and a port, such as 127.0.0.1:3000\n", stderr);
+    return false;
+  }
+  for (size_t i = 0; i < s->count; i++) {
+    worker *w = &s->workers[i];
+    w->cache = s->cache;
+    w->site_dir = set->site;
+    w->upstream = next;
+    int rc = worker_open(w, &address);
+    if (rc == 0) continue;
+    fprintf(stderr, "page-server: cannot listen on %s: %s\n", set->listen, uv_strerror(rc));
+    return false;
+  }
+  const char *closed = site_closed(s->workers[0].site);
+  uv_ip_name((struct sockaddr *)&address, name, sizeof name);
+  printf("listening on %s:%d\n", name, ntohs(((struct sockaddr_in *)&address)->sin_port));
+  if (closed) printf("everything goes to Next.js: %s\n", closed);
+  fflush(stdout);
+  return true;
+}
+
+int main(int argc, char **argv) {
+  settings set = {.listen = "127.0.0.1:8080",
+                  .next = "127.0.0.1:3000",
+                  .memory_mb = 128,
+                  .threads = uv_available_parallelism()};
+  if (!read_settings(&set, argc, argv)) return usage();
+  server s = {.count = set.threads, .workers = calloc(set.threads, sizeof(worker))};
+  signal(SIGPIPE, SIG_IGN);
+  watch_signals(&s);
+  if (!s.workers || !open_cache(&s, &set) || !open_workers(&s, &set)) return 1;
+  for (size_t i = 0; i < s.count; i++) uv_thread_create(&s.workers[i].thread, run, &s.workers[i]);
+  uv_run(uv_default_loop(), UV_RUN_DEFAULT); /* until a signal ends it */
+  for (size_t i = 0; i < s.count; i++) uv_async_send(&s.workers[i].stop);
+  for (size_t i = 0; i < s.count; i++) {
+    uv_thread_join(&s.workers[i].thread);
+    worker_close(&s.workers[i]);
+  }
+  print_counters(&s);
+  nxc_close(s.cache);
+  free(s.workers);
+  return 0;
+}
