@@ -12,7 +12,7 @@ const { Breaker } = inPackage('lib/remote/breaker.js');
 const { crc32, readHead, unwrap, wrap } = inPackage('lib/remote/envelope.js');
 const { parseRemote } = inPackage('lib/remote/remote-config.js');
 const { PutQueue } = inPackage('lib/remote/put-queue.js');
-const { readEntry } = inPackage('lib/remote/invalidation-log.js');
+const { readEntry, readStream } = inPackage('lib/remote/invalidation-log.js');
 const { Unsent } = inPackage('lib/remote/unsent.js');
 const { Versions, versionOfId } = inPackage('lib/remote/versions.js');
 
@@ -155,6 +155,16 @@ test('log entries: what cannot be understood says so', () => {
     assert.deepEqual([tags, begin], [undefined, undefined], fields.join());
   }
   for (const item of [null, [], ['x', []], [Buffer.from('OK')], 'OK']) assert.throws(() => readEntry(item));
+});
+
+test('the log in the shapes that protocols and clients give it', () => {
+  const list = [[Buffer.from('5-1'), [Buffer.from('k'), Buffer.from('0'), Buffer.from('t'), Buffer.from('["a"]')]]];
+  const name = Buffer.from('log');
+  for (const reply of [[[name, list]], [name, list], new Map([[name, list]]), { log: list }]) {
+    assert.deepEqual(readStream(reply).map(({ tags }) => tags), [['a']]);
+  }
+  assert.deepEqual(readStream(null), []);
+  for (const reply of [[], {}, 'OK', 5, [[name]], [name], [name, 'x'], new Map()]) assert.throws(() => readStream(reply), JSON.stringify(reply));
 });
 
 test('unsent invalidations outlive their process, and are taken over once', async () => {

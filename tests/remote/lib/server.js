@@ -40,13 +40,13 @@ function launch(name, args, cwd) {
   return child;
 }
 
-async function startServer({ port, options = [], name = 'redis-server', ready = (p) => ask(p, 'PING') } = {}) {
+async function startServer({ port, options = [], name = 'redis-server', file, ready = (p) => ask(p, 'PING') } = {}) {
   const at = port ?? (await freePort());
   const dir = temporaryDirectory();
   const server = { port: at, url: `redis://127.0.0.1:${at}`, dir };
   const run = async () => {
-    const address = options.includes('--port') ? [] : ['--port', String(at)];
-    server.child = launch(name, [...address, '--bind', '127.0.0.1', '--dir', dir, '--save', '', '--appendonly', 'no', ...options], dir);
+    const args = ['--port', String(at), '--bind', '127.0.0.1', '--dir', dir, '--save', '', '--appendonly', 'no', ...options];
+    server.child = launch(name, file ? [file] : args, dir);
     await eventually(() => ready(at).then((text) => /PONG|NOAUTH|NOPERM/.test(text), () => false));
   };
   server.ask = (...args) => ask(at, ...args);

@@ -74,11 +74,14 @@ function unrefIoredis(client) {
 async function openIoredis(client) {
   let lost;
   const whenLost = new Promise((resolve) => (lost = resolve));
-  client.on('error', () => {}); // told by what fails
+  let cause; // of what fails, which is only told that it was closed
+  client.on('error', (error) => (cause = error));
   client.on('end', lost);
   client.on('connect', () => unrefIoredis(client));
   client.on('+node', (node) => node.on('connect', () => letGo(node.stream)));
-  await client.connect();
+  await client.connect().catch((error) => {
+    throw cause ?? error;
+  });
   unrefIoredis(client);
   return {
     whenLost,

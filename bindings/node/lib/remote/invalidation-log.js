@@ -60,14 +60,21 @@ function readEntry(item) {
   return tags && deadAfterMs >= 0 ? { id, version, tags, deadAfterMs } : { id, version };
 }
 
-/** Entries of a reply of XRANGE. */
-const readRange = (reply) => (Array.isArray(reply) ? reply : []).map(readEntry);
+/** Entries of a reply of XRANGE. What is no list is no empty list: nothing may be missed in silence. */
+function readRange(reply) {
+  if (!Array.isArray(reply)) throw new Error('the server answered with something that is no part of the log');
+  return reply.map(readEntry);
+}
 
-/** Entries of a reply of XREAD for one stream: [[name, entries]], or a map in RESP 3; null for none. */
+/**
+ * Entries of a reply of XREAD for one stream: null for none; else, by protocol and client,
+ * [[name, entries]], [name, entries], or a map from name to entries.
+ */
 function readStream(reply) {
-  if (!reply) return [];
-  const streams = Array.isArray(reply) ? reply : reply instanceof Map ? [...reply] : Object.entries(reply);
-  return readRange(streams[0]?.[1]);
+  if (reply === null || reply === undefined) return [];
+  if (reply instanceof Map) return readRange([...reply.values()][0]);
+  if (!Array.isArray(reply)) return readRange(Object.values(reply)[0]);
+  return readRange(Array.isArray(reply[0]) ? reply[0][1] : reply[1]);
 }
 
 class InvalidationLog {
@@ -139,4 +146,4 @@ class InvalidationLog {
   }
 }
 
-module.exports = { BATCH, BLOCK_MS, InvalidationLog, readEntry };
+module.exports = { BATCH, BLOCK_MS, InvalidationLog, readEntry, readStream };

@@ -49,7 +49,7 @@ class Remote {
   #follower;
   #unsent;
   #closed = false;
-  #behind = false;
+  #behind; // the place in the log at which the last heartbeat saw more of it
   #numbers = { gets: 0, hits: 0, misses: 0, failures: 0, refused: 0, tooOld: 0, puts: 0, putFailures: 0, sent: 0, bytesIn: 0, bytesOut: 0 };
   #latencyMs = 0;
   #problem = 'not connected yet';
@@ -177,9 +177,11 @@ class Remote {
       this.#log.last(ask),
     ]);
     if (!this.#follower.attached) return;
-    this.#behind = last !== undefined && last.id !== this.#follower.position && this.#follower.position === position;
+    const isBehind = last !== undefined && last.id !== position && this.#follower.position === position;
+    const isStuck = isBehind && this.#behind === position;
+    this.#behind = isBehind ? position : undefined;
     const isAnother = String(generation) !== this.#follower.generation || last === undefined;
-    if (isAnother || this.#follower.isAhead(last)) this.#follower.restart();
+    if (isAnother || isStuck || this.#follower.isAhead(last)) this.#follower.restart();
   }
 
   /** Follows what a read has shown about the server. */
@@ -420,7 +422,7 @@ class Remote {
       latencyMs: this.#latencyMs,
       // Since when the log may have entries that are not obeyed here.
       unsureMs: follower.unsureMs,
-      behind: this.#behind,
+      behind: this.#behind !== undefined,
       position: follower.position,
       breakerOpen: this.#breaker.isOpen,
       breakerOpenings: this.#breaker.openings,

@@ -1,0 +1,146 @@
+'use strict';
+// Every client that may be passed in, and what is its business: a cluster, sentinels,
+// TLS, and users with few rights.
+
+const assert = require('node:assert/strict');
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+const { afterEach, test } = require('node:test');
+const { eventually, temporaryDirectory } = require('../node/support');
+const { agreed, get, mark, ready, set, settled } = require('./lib/fetches');
+const { startPod, stopPods } = require('./lib/peer');
+const { certificate, freePort, startServer, stopServers } = require('./lib/server');
+
+// The others only in the long form.
+const long = Boolean(process.env.NXC_TEST_LONG);
+const SINGLE = long ? ['iovalkey', 'ioredis', 'redis 5', 'redis 4'] : ['ioredis', 'redis 5'];
+const CLUSTERS = long ? ['iovalkey cluster', 'ioredis cluster', 'redis 5 cluster', 'redis 4 cluster'] : ['iovalkey cluster'];
+
+const clientFile = path.join(__dirname, 'lib/pod-client.js');
+
+afterEach(async () => {
+  await stopPods();
+  await stopServers();
+});
+
+async function podsOf(kind, ports, env = {}) {
+  const start = () => startPod({ clientFile, env: { POD_KIND: kind, POD_PORTS: ports.join(), ...env } });
+  const pods = await Promise.all([start(), start()]);
+  await ready(...pods);
+  return pods;
+}
+
+/** Many keys are shared, and what one invalidates none serves. */
+async function assertShares([a, b]) {
+  const names = Array.from({ length: 20 }, (_, i) => `entry ${i}`);
+  for (const name of names) await set(a, name, `${name} ${'x'.repeat(3000)}`, ['all', name]);
+  await settled(a);
+  for (const name of names) assert.ok((await get(b, name, ['all']))?.startsWith(`${name} x`), name);
+  await mark(b, 'entry 3');
+  await agreed(a, b);
+  assert.ok((await get(a, 'entry 3')) === null);
+  assert.ok(await get(a, 'entry 4'));
+  await mark(a, 'all', { expire: 100 });
+  await agreed(a, b);
+  await a.run(({ nextcache }) => nextcache.clear());
+  await eventually(async () => (await get(b, 'entry 4')) === null);
+}
+
+for (const kind of SINGLE) {
+  test(`${kind}, and a server that goes away and comes back`, async () => {
+    const server = await startServer();
+    const pods = await podsOf(kind, [server.port]);
+    await assertShares(pods);
+    await server.kill();
+    assert.equal(await mark(pods[0], 'late').catch((error) => error.code), 'NEXTCACHE_NOT_GLOBAL');
+    await server.restart();
+    await eventually(async () => (await pods[0].stats()).unsent === 0);
+    await ready(...pods);
+    await eventually(async () => {
+      await set(pods[0], 'after', 'value');
+      await settled(pods[0]);
+      return (await get(pods[1], 'after')) === 'value';
+    });
+  });
+}
+
+/** Three nodes of a cluster; their bus is 10000 ports above them. */
+async function startCluster() {
+  const nodes = [];
+  while (nodes.length < 3) {
+    const bus = 20000 + Math.floor(Math.random() * 10000);
+    nodes.push(await startServer({ options: ['--cluster-enabled', 'yes', '--cluster-port', String(bus), '--cluster-node-timeout', '2000'] }));
+  }
+  const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`);
+  execFileSync('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes'], { stdio: 'ignore' });
+  await eventually(async () => (await Promise.all(nodes.map((node) => node.ask('CLUSTER', 'INFO')))).every((text) => text.includes('cluster_state:ok')));
+  return nodes;
+}
+
+for (const kind of CLUSTERS) {
+  test(`${kind} of three nodes: entries on all, one log`, async () => {
+    const nodes = await startCluster();
+    const pods = await podsOf(kind, nodes.map(({ port }) => port));
+    const [a] = pods;
+    for (let i = 0; i < 30; i++) await set(a, `spread ${i}`, 'value');
+    await settled(a);
+    const counts = await Promise.all(nodes.map((node) => node.ask('DBSIZE')));
+    assert.ok(counts.every((text) => Number(text.slice(1)) > 0), `keys by node: ${counts}`);
+    await assertShares(pods);
+  });
+}
+
+test('sentinels: the replica takes over, and nothing of before the loss is believed', async () => {
+  const master = await startServer();
+  const replica = await startServer({ options: ['--replicaof', '127.0.0.1', String(master.port)] });
+  const sentinels = [];
+  for (let i = 0; i < 3; i++) {
+    const port = await freePort();
+    const file = path.join(temporaryDirectory(), 'sentinel.conf');
+    fs.writeFileSync(file, [`port ${port}`, `sentinel monitor shop 127.0.0.1 ${master.port} 2`,
+      'sentinel down-after-milliseconds shop 1000', 'sentinel failover-timeout shop 4000', ''].join('\n'));
+    sentinels.push(await startServer({ port, name: 'redis-sentinel', file }));
+  }
+  await eventually(async () => /slave\d|replica/.test(await master.ask('INFO', 'replication')));
+  const pods = await podsOf('sentinel', sentinels.map(({ port }) => port));
+  await assertShares(pods);
+  await set(pods[0], 'kept', 'value', ['kept']);
+  await settled(pods[0]);
+  await ready(...pods);
+  await eventually(async () => (await get(pods[1], 'kept')) === 'value');
+  await master.kill();
+  assert.equal(await mark(pods[0], 'kept').catch((error) => error.code), 'NEXTCACHE_NOT_GLOBAL');
+  assert.equal(await get(pods[0], 'kept'), null);
+  await eventually(async () => /role:master/.test(await replica.ask('INFO', 'replication')));
+  const began = performance.now();
+  await eventually(async () => (await pods[0].stats()).unsent === 0);
+  assert.ok(performance.now() - began < 4000, 'sent soon after the failover');
+  await eventually(async () => (await get(pods[1], 'kept')) === null);
+  await eventually(async () => {
+    await set(pods[0], 'after', 'value');
+    await settled(pods[0]);
+    return (await get(pods[1], 'after')) === 'value';
+  });
+});
+
+test('TLS, and a user who may do nothing but what is needed', async () => {
+  const { key, cert } = certificate();
+  const port = await freePort();
+  const server = await startServer({
+    options: ['--tls-port', String(port), '--tls-cert-file', cert, '--tls-key-file', key, '--tls-ca-cert-file', cert, '--tls-auth-clients', 'no'],
+  });
+  // As docs/many-machines.md has it: no scripts, no CONFIG, no other keys.
+  await server.ask('ACL', 'SETUSER', 'nextcache', 'on', '>secret', '~nextcache:*', 'resetchannels', '-@all',
+    '+get', '+set', '+del', '+xadd', '+xread', '+xrange', '+xrevrange', '+xtrim', '+hello', '+auth', '+client|setname', '+info', '+ping', '+select');
+  await assertShares(await podsOf('tls', [port], { POD_CERT: cert }));
+});
+
+test('a user without rights: a line in the log, and this machine serves', async () => {
+  const server = await startServer();
+  await server.ask('ACL', 'SETUSER', 'default', 'off');
+  const pod = await startPod({ url: server.url });
+  await set(pod, 'local', 'here');
+  assert.equal(await get(pod, 'local'), 'here');
+  await eventually(() => pod.lines.some((line) => /NOAUTH|NOPERM/.test(line)));
+});
