@@ -180,6 +180,21 @@ test('unsent invalidations outlive their process, and are taken over once', asyn
   await new Unsent(dir).flush(() => assert.fail('sent already'));
 });
 
+test('the time that an unsent invalidation waited has passed of its deadline', async () => {
+  const dir = temporaryDirectory();
+  const unsent = new Unsent(dir);
+  const { now } = Date;
+  unsent.addMarks(['short'], 1000);
+  unsent.addMarks(['long'], 100000);
+  Date.now = () => now() + 5000;
+  const sent = [];
+  await new Unsent(dir).flush(async (what) => void sent.push(what));
+  Date.now = now;
+  assert.deepEqual(sent.map(({ tags }) => tags), [['short'], ['long']]);
+  assert.equal(sent[0].deadAfterMs, 0);
+  assert.ok(sent[1].deadAfterMs > 90000 && sent[1].deadAfterMs <= 95000);
+});
+
 test('what could not be sent again stays', async () => {
   const dir = temporaryDirectory();
   const unsent = new Unsent(dir);

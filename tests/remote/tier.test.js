@@ -144,6 +144,29 @@ test('a machine that was away replays what it has missed', async () => {
   await again.stop();
 });
 
+test('a deadline that passed while a machine was away has passed', async () => {
+  const away = await startPod({ url: server.url });
+  await ready(away);
+  await set(away, 'deadline', 'old', ['t14']);
+  await set(away, 'no deadline yet', 'old', ['t15']);
+  await settled(away);
+  await away.run(({ pause }) => pause(1200));
+  await away.stop();
+  await mark(a, 't14', { expire: 1 });
+  await mark(a, 't15', { expire: 1000 });
+  await a.run(({ pause }) => pause(1500));
+  const look = (pod, name) => pod.run(({ engine, key }, ...x) => Promise.resolve(engine().getStored(`f:${key(x[0])}`, 3, [])).then(({ result, deadAt }) => ({ result, leftMs: deadAt - Date.now() })), name);
+  for (const dir of [away.dir, undefined]) {
+    const again = await startPod({ url: server.url, dir });
+    await ready(again);
+    assert.equal((await look(again, 'deadline')).result, 2);
+    const { result, leftMs } = await look(again, 'no deadline yet');
+    assert.equal(result, 1);
+    assert.ok(leftMs < 999000 && leftMs > 900000, String(leftMs));
+    await again.stop();
+  }
+});
+
 test('an entry of before the log is one of before, for who comes late', async () => {
   // The log of another prefix, of which the beginning has been cut off.
   const url = `${server.url}&prefix=cut`;

@@ -8,11 +8,12 @@
 // that is not so any more decides what may still be served.
 
 const { BATCH, BLOCK_MS } = require('./invalidation-log');
-const { Versions, versionOfId } = require('./versions');
+const { Versions, msOfVersion, versionOfId } = require('./versions');
 const { within } = require('./connection');
 
 const PAUSE_MS = [10, 1000];
 const ANSWER_MS = 1000;
+const ARRIVING_MS = 50; // an entry that is younger has just been written
 const HESITATION_MS = 100;
 const SAVE_EVERY_MS = 1000;
 const SAVE_AT_LEAST_MS = 10000;
@@ -37,6 +38,8 @@ class Follower {
   #closed = false;
   #connection;
   #giveUp;
+  #serverMs; // what the server's clock said
+  #serverMsAt; // when, on this process's
   #firstTry;
   #firstTried;
 
@@ -134,6 +137,8 @@ class Follower {
     const generation = await this.log.generation(send);
     if (known?.generation === generation && (await this.log.has(send, known.id))) this.#resume(known);
     else await this.#beginAgain(send, known, generation);
+    this.#serverMs = await this.log.serverMs(send);
+    this.#serverMsAt = performance.now();
     for (;;) {
       const entries = await this.log.after(send, this.#id, false);
       if (entries.length === 0) break;
@@ -205,11 +210,12 @@ class Follower {
       if (entry.version <= this.#version) continue;
       // In a replay, begins of older generations lie on the way.
       if (entry.begin && this.attached && entry.begin !== this.generation) throw new Displaced('another generation');
-      if (entry.tags && run?.deadAfterMs === entry.deadAfterMs) {
+      const deadAfterMs = entry.tags && this.#remaining(entry);
+      if (entry.tags && run?.deadAfterMs === deadAfterMs) {
         run.tags.push(...entry.tags);
       } else if (entry.tags) {
         this.#mark(run);
-        run = { tags: [...entry.tags], deadAfterMs: entry.deadAfterMs };
+        run = { tags: [...entry.tags], deadAfterMs };
       } else if (!entry.begin) {
         unknown = true;
       }
@@ -219,6 +225,13 @@ class Follower {
     this.#mark(run);
     if (last) this.#arrive(last);
     return unknown;
+  }
+
+  /** What is left of a deadline that was set when the entry was written, by the server's clock alone. */
+  #remaining({ version, deadAfterMs }) {
+    if (deadAfterMs === 0 || deadAfterMs === Infinity) return deadAfterMs;
+    const ageMs = this.#serverMs - msOfVersion(version) + (performance.now() - this.#serverMsAt);
+    return ageMs < ARRIVING_MS ? deadAfterMs : Math.max(0, deadAfterMs - ageMs);
   }
 
   #mark(run) {

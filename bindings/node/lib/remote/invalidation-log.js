@@ -7,14 +7,16 @@
 //   <prefix>:{t}:log          id -> k "begin", g <generation>
 //                             id -> k <dead after ms | never>, t <tags as JSON>
 //
-// Both are in one slot of a cluster. Whoever has a place in the log can go on from it
+//   <prefix>:{t}:clock        written to for the id that it gives: the server's time
+//
+// All are in one slot of a cluster. Whoever has a place in the log can go on from it
 // only while the entry at that place is still there. If it is not, and the log begins
 // later, it was trimmed: what is stored here is not believed any more. If it is not, and
 // the log begins earlier, the server has lost its end (a restart, a failover): then what
 // others have stored is not to be believed either, which a new generation tells them.
 
 const crypto = require('node:crypto');
-const { versionOfId } = require('./versions');
+const { msOfVersion, versionOfId } = require('./versions');
 
 const NEVER = 'never';
 const BEGIN = 'begin';
@@ -81,6 +83,7 @@ class InvalidationLog {
   constructor(prefix, limit) {
     this.key = `${prefix}:{t}:log`;
     this.generationKey = `${prefix}:{t}:generation`;
+    this.clockKey = `${prefix}:{t}:clock`;
     this.limit = limit;
   }
 
@@ -132,6 +135,12 @@ class InvalidationLog {
 
   async last(send) {
     return (await this.#range(send, '+', '-', 1, 'XREVRANGE'))[0];
+  }
+
+  /** The clock that the ids of the log are of. TIME would be that of any node of a cluster. */
+  async serverMs(send) {
+    const id = text(await send(this.clockKey, ['XADD', this.clockKey, 'MAXLEN', '1', '*', 'c', '']));
+    return msOfVersion(versionOfId(id));
   }
 
   /** Whether the entry with this id is still there. */

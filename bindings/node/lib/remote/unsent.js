@@ -17,7 +17,7 @@ const fileIn = (dir) =>
 class Unsent {
   #dir;
   #file;
-  #marks = new Map(); // tag -> the earliest death that was asked for, in ms
+  #marks = new Map(); // tag -> the earliest death that was asked for: 0, a wall time, or Infinity
   #clear = false;
 
   /** `dir` is undefined where there is no disk tier: then only memory keeps them. */
@@ -31,7 +31,11 @@ class Unsent {
   }
 
   addMarks(tags, deadAfterMs) {
-    for (const tag of tags) this.#marks.set(tag, Math.min(deadAfterMs, this.#marks.get(tag) ?? Infinity));
+    this.#addDeaths(tags, deadAfterMs === 0 ? 0 : Date.now() + deadAfterMs);
+  }
+
+  #addDeaths(tags, deadAt) {
+    for (const tag of tags) this.#marks.set(tag, Math.min(deadAt, this.#marks.get(tag) ?? Infinity));
     if (this.#marks.size > TAGS_MAX) this.addClear();
     else this.#write();
   }
@@ -47,7 +51,7 @@ class Unsent {
     if (!this.#dir) return;
     fs.mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
     const temporary = `${this.#file}.new`;
-    const marks = [...this.#marks].map(([tag, ms]) => [tag, ms === Infinity ? 'never' : ms]);
+    const marks = [...this.#marks].map(([tag, at]) => [tag, at === Infinity ? 'never' : at]);
     const descriptor = fs.openSync(temporary, 'w', 0o600);
     try {
       fs.writeSync(descriptor, JSON.stringify({ clear: this.#clear, marks }));
@@ -72,7 +76,7 @@ class Unsent {
         fs.renameSync(theirs, taken);
         const { clear, marks } = JSON.parse(fs.readFileSync(taken, 'utf8'));
         if (clear) this.addClear();
-        for (const [tag, ms] of marks) this.addMarks([String(tag)], ms === 'never' ? Infinity : Number(ms));
+        for (const [tag, at] of marks) this.#addDeaths([String(tag)], at === 'never' ? Infinity : Number(at));
         fs.rmSync(taken, { force: true });
       } catch {
         // Taken by another process, or not ours to read: whoever can will send it.
@@ -87,11 +91,12 @@ class Unsent {
       await send({ clear: true });
       this.#clear = false;
     }
-    const byKind = new Map();
-    for (const [tag, ms] of this.#marks) byKind.set(ms, [...(byKind.get(ms) ?? []), tag]);
-    for (const [deadAfterMs, tags] of byKind) {
-      await send({ tags, deadAfterMs });
-      for (const tag of tags) if (this.#marks.get(tag) === deadAfterMs) this.#marks.delete(tag);
+    const byDeath = new Map();
+    for (const [tag, at] of this.#marks) byDeath.set(at, [...(byDeath.get(at) ?? []), tag]);
+    for (const [at, tags] of byDeath) {
+      // The time that it waited has passed of its deadline.
+      await send({ tags, deadAfterMs: at === Infinity ? at : Math.max(0, at - Date.now()) });
+      for (const tag of tags) if (this.#marks.get(tag) === at) this.#marks.delete(tag);
     }
     if (this.#file && this.size === 0) fs.rmSync(this.#file, { force: true });
   }

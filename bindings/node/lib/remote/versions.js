@@ -21,6 +21,9 @@ function versionOfId(id) {
   return match ? (BigInt(match[1]) << SEQUENCE_BITS) + BigInt(match[2]) : undefined;
 }
 
+/** When a version was given, by the server's clock. */
+const msOfVersion = (version) => Number(version >> SEQUENCE_BITS);
+
 /** The place of the last of `sorted` that is at most `value`; -1 when all are greater. */
 function lastAtMost(sorted, value) {
   let low = 0;
@@ -92,4 +95,4 @@ class Versions {
   }
 }
 
-module.exports = { Versions, versionOfId };
+module.exports = { Versions, msOfVersion, versionOfId };
