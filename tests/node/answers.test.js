@@ -134,6 +134,13 @@ test('other ways of asking for a page', async () => {
   assert.ok(await getPage());
 });
 
+test('a page that is missing is missing again', async () => {
+  for (let i = 0; i < 4; i++) {
+    if (i === 0) await request().set(PAGE, null, pageSet(undefined, { kind: 'PAGES' }));
+    assert.equal((await getPage({ kind: 'PAGES' })).value, null);
+  }
+});
+
 test('a failed render is told at once', async () => {
   const { value } = await storedPage();
   await request().set(PAGE, value, pageSet({ revalidate: 7, expire: 3600 }));

@@ -85,7 +85,9 @@ function answerAgain(engine, key, context, directory) {
  * it would be another one.
  */
 function keepAnswer(asked, found, answer, freshMs = Infinity) {
-  if (found.stamp && answer.value !== null) kept.set(asked.key, new Answer(asked, found, answer, freshMs));
+  const isRepeated = found.parts === true; // what is asked for once, as by a crawler, is not worth keeping
+  if (!isRepeated || !found.stamp || answer.value === null) return;
+  kept.set(asked.key, new Answer(asked, found, answer, freshMs));
 }
 
 /** To be called where an answer depends on something that has changed in this process. */

@@ -158,7 +158,7 @@ class CacheHandler {
     const created = toNext(found.created);
     const now = nextNow();
     const lastModified =
-      found.result === STALE ? Math.min(created, now - revalidateMs - OVER_AGE_MS) : lastModifiedOfFresh(created, softTags);
+      found.result === STALE ? Math.min(created, now - revalidateMs - OVER_AGE_MS) : lastModifiedOfFresh(created, () => softTags);
     const freshMs = lastModified + revalidateMs - now;
     if (freshMs < 0) this.pending.begin(key, birth);
     debug?.('get', key, 'FETCH', freshMs < 0 && found.result === OK ? 'stale: expired' : hitInWords(found), found.inMemory ? 'memory' : 'disk');

@@ -69,12 +69,13 @@ async function revalidateTags(tags, durations, instance) {
  * The lastModified of an entry that the core calls fresh. Next.js compares it
  * with a list of its own, which knows the time of the last announcement, and
  * would expire what was rendered between two of them, or in the same
- * millisecond. The core has counted, not timed: the entry is younger.
+ * millisecond. The core has counted, not timed: the entry is younger. `tags`
+ * tells its tags, and is asked where anything was announced.
  */
 function lastModifiedOfFresh(lastModified, tags) {
   const times = heard();
   if (times.size === 0) return lastModified;
-  return tags.reduce((latest, tag) => Math.max(latest, times.get(tag) ?? 0), lastModified);
+  return tags().reduce((latest, tag) => Math.max(latest, times.get(tag) ?? 0), lastModified);
 }
 
 module.exports = { lastModifiedOfFresh, revalidateTags };

@@ -90,7 +90,7 @@ function freshness(asked, found, value, stored) {
   const cacheControl = usableCacheControl(stored);
   const retry = retention(asked.storage);
   if (retry && found.created <= retry.since) return retained(retry, found, cacheControl);
-  if (found.result !== STALE) return { lastModified: lastModifiedOfFresh(lastModified, headerTags(value)), cacheControl };
+  if (found.result !== STALE) return { lastModified: lastModifiedOfFresh(lastModified, () => headerTags(value)), cacheControl };
   if (found.why === 'age') return { lastModified, cacheControl };
   return staleByTag(asked, lastModified, cacheControl);
 }

@@ -50,6 +50,7 @@ typedef struct nxn_pins {
   atomic_uint_fast64_t bytes;
   atomic_uint_fast64_t limit_bytes;
   atomic_uint refs;
+  int64_t told; /* of them to V8 */
 } nxn_pins;
 
 typedef struct nxn_message {

@@ -424,7 +424,7 @@ static napi_value set_memory_method(napi_env env, napi_callback_info info) {
       napi_get_value_int64(env, args.argv[0], &bytes) != napi_ok || bytes < 0 ||
       napi_get_value_int64(env, args.argv[1], &items) != napi_ok || items < 0)
     return arguments_end(&args, NXC_E_INVALID);
-  atomic_store(&args.cache->pins->limit_bytes, (uint64_t)bytes / 4);
+  atomic_store(&args.cache->pins->limit_bytes, (uint64_t)bytes);
   return arguments_end(&args, nxc_set_memory(args.cache->cache, (uint64_t)bytes, (uint64_t)items));
 }
 

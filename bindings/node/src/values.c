@@ -9,8 +9,9 @@
  *
  * Long Latin-1 text and large byte parts are not copied on a get: the string
  * or the Buffer points into the entry and holds a reference to it, which its
- * finalizer releases. Such bytes are counted as pinned; beyond a limit, gets
- * copy, because pinned memory is outside the budget of the memory tier.
+ * finalizer releases. Such bytes are counted as pinned, and V8 is told of them. As
+ * many as the memory tier may have can be pinned, because an entry that it has dropped
+ * is outside of its budget; beyond that, gets copy.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 
 #define EXTERNAL_TEXT_MIN 4096
 #define EXTERNAL_BYTES_MIN (64 * 1024)
+#define TOLD_STEP (1024 * 1024)
 
 /* ---- arena ------------------------------------------------------------------------ */
 
@@ -112,8 +114,17 @@ void nxn_pins_unref(nxn_pins *pins) {
   if (atomic_fetch_sub(&pins->refs, 1) == 1) free(pins);
 }
 
+/* V8 collects garbage when it knows that much is held by it. Told here, because a
+ * finalizer runs while it collects, and in coarse steps, because it is a call. */
+static void pins_tell(nxn_pins *pins, napi_env env) {
+  int64_t bytes = (int64_t)atomic_load(&pins->bytes), all;
+  if (llabs(bytes - pins->told) < TOLD_STEP) return;
+  if (napi_adjust_external_memory(env, bytes - pins->told, &all) == napi_ok) pins->told = bytes;
+}
+
 /* NULL when the limit of pinned bytes is reached, or memory runs out. */
-static pin *pin_create(nxn_pins *pins, nxc_entry *entry, size_t bytes) {
+static pin *pin_create(napi_env env, nxn_pins *pins, nxc_entry *entry, size_t bytes) {
+  pins_tell(pins, env);
   if (atomic_load(&pins->bytes) + bytes > atomic_load(&pins->limit_bytes)) return NULL;
   pin *made = malloc(sizeof *made);
   if (!made) return NULL;
@@ -154,7 +165,7 @@ static napi_value latin1_read(napi_env env, nxn_cache *cache, nxc_entry *entry, 
   napi_value value = NULL;
   nxn_external_text_fn external = cache->instance->external_text;
   pin *held = NULL;
-  if (external && length >= EXTERNAL_TEXT_MIN) held = pin_create(cache->pins, entry, length);
+  if (external && length >= EXTERNAL_TEXT_MIN) held = pin_create(env, cache->pins, entry, length);
   if (held) {
     bool copied;
     if (external(env, writable(part), length, pin_finalize, held, &value, &copied) == napi_ok)
@@ -181,7 +192,7 @@ static napi_value utf16_read(napi_env env, nxc_slice part) {
 static napi_value bytes_read(napi_env env, nxn_cache *cache, nxc_entry *entry, nxc_slice part) {
   napi_value value = NULL;
   if (part.size >= EXTERNAL_BYTES_MIN) {
-    pin *held = pin_create(cache->pins, entry, part.size);
+    pin *held = pin_create(env, cache->pins, entry, part.size);
     if (held) {
       napi_status status =
           napi_create_external_buffer(env, part.size, writable(part), pin_finalize, held, &value);
