@@ -590,6 +590,8 @@ uint64_t nxc__counter_sum(const nxc__index *x, unsigned counter) {
 }
 
 void nxc__counters_carry(nxc__index *from, nxc__index *to) {
+  /* Somebody wrote over it: then its numbers are no numbers. */
+  if (from->header->check != header_check(from->header)) return;
   nxc__word *mine = nxc__counters_of(from), *past = past_of(from);
   for (unsigned i = NXC__GAUGES; i < NXC__COUNTERS; i++) atomic_store(&mine[i], 0);
   for (unsigned i = 0; i < NXC__GAUGES; i++) {

@@ -30,6 +30,23 @@ static void geometry_follows_the_bound(void **state) {
   assert_int_equal(nxc__index_geometry(8 * MB, 9).tag_buckets, 2);
 }
 
+static void counters_are_carried_unless_somebody_wrote_over_them(void **state) {
+  (void)state;
+  nxc__index *from, *to;
+  assert_int_equal(nxc__index_anonymous(64, TEST_EPOCH_MS, &from), NXC_OK);
+  assert_int_equal(nxc__index_anonymous(64, TEST_EPOCH_MS, &to), NXC_OK);
+  nxc__count(from, NXC__C_REMOVES, 3);
+  nxc__counters_carry(from, to);
+  assert_int_equal(nxc__counter_sum(to, NXC__C_REMOVES), 3);
+  assert_int_equal(nxc__counter_sum(from, NXC__C_REMOVES), 0);
+  nxc__count(from, NXC__C_REMOVES, UINT64_MAX / 3);
+  from->header->instance[0] ^= 1;
+  nxc__counters_carry(from, to);
+  assert_int_equal(nxc__counter_sum(to, NXC__C_REMOVES), 3);
+  nxc__index_close(from);
+  nxc__index_close(to);
+}
+
 static void an_anonymous_table_has_rows_and_no_slots(void **state) {
   (void)state;
   nxc__index *index = NULL;
@@ -315,6 +332,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(geometry_follows_the_bound),
       cmocka_unit_test(an_anonymous_table_has_rows_and_no_slots),
+      cmocka_unit_test(counters_are_carried_unless_somebody_wrote_over_them),
       cmocka_unit_test(a_missing_index_is_a_miss),
       ON_TESTBED(what_was_published_is_opened),
       ON_TESTBED(the_file_has_all_its_blocks),
