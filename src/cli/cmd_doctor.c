@@ -54,8 +54,20 @@ static void find(report *r, unsigned symptoms, state s, const char *what, const 
 
 /* ---- versions and settings ----------------------------------------------------------- */
 
+/* Of the Next.js that the project gets: in a monorepo it may lie above. New. */
+static json_t *package_of_next(void) {
+  char *at = cli_strdup(cli_where()->root), *slash;
+  json_t *package = NULL;
+  while (!(package = cli_json_file(at, "node_modules/next/package.json")) &&
+         (slash = strrchr(at, '/'))) {
+    *slash = '\0';
+  }
+  free(at);
+  return package;
+}
+
 static void look_at_versions(report *r) {
-  json_t *package = cli_json_file(cli_where()->root, "node_modules/next/package.json");
+  json_t *package = package_of_next();
   const char *version = json_string_value(json_object_get(package, "version"));
   int major = 0, minor = 0, patch = 0;
   find(r, ALL, FINE, "nextcache", NULL, "%s", nxc_version());

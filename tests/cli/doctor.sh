@@ -10,6 +10,9 @@ has 'where it is, and why' "$(state directory)" "^fine: $PWD/.cache/nextcache, f
 dir=$PWD/.cache/nextcache
 fill <<<'put 1 p:b:/a 100 t 0 - -'
 mkdir -p node_modules/next && echo '{"version":"16.3.7"}' >node_modules/next/package.json
+mkdir -p packages/site && echo '{}' >packages/site/package.json
+out=$(cd packages/site && "$build/nextcache" doctor --json)
+is 'Next.js of a monorepo' "$(state Next.js)" 'fine: 16.3.7, with keys that are paths'
 nc doctor --json
 is 'Next.js whose keys are paths' "$(state Next.js)" 'fine: 16.3.7, with keys that are paths'
 echo '{"version":"16.3.8"}' >node_modules/next/package.json
