@@ -30,8 +30,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#ifndef RWF_NOWAIT /* musl before 1.2.5: the kernel has it all the same */
+#define RWF_NOWAIT 8
+static ssize_t preadv2(int fd, const struct iovec *iov, int count, off_t at, int flags) {
+  return syscall(SYS_preadv2, fd, iov, (long)count, (long)at, 0L, flags);
+}
+#endif
 
 #define DISK_MAGIC 0x4452584eu  /* "NXRD" */
 #define FIRST_READ 4096         /* where nothing is known of the size */
