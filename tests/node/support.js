@@ -28,7 +28,7 @@ function temporaryDirectory() {
 }
 
 after(() => {
-  for (const dir of made) fs.rmSync(dir, { recursive: true, force: true });
+  for (const dir of made) fs.rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
 });
 
 /** Opens the process's cache anew, in `dir` or in an empty directory. */

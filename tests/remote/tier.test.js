@@ -3,6 +3,7 @@
 // invalidated, none serves.
 
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
 const { after, before, test } = require('node:test');
 const { appPage, fakeBuild, pageGet, pageSet, eventually } = require('../node/support');
 const { agreed, get, mark, ready, set, settled } = require('./lib/fetches');
@@ -165,6 +166,22 @@ test('a deadline that passed while a machine was away has passed', async () => {
     assert.ok(leftMs < 999000 && leftMs > 900000, String(leftMs));
     await again.stop();
   }
+});
+
+test('a machine whose directory is removed is served by the others, and obeys what it had obeyed', async () => {
+  const [one, two] = [await startPod({ url: server.url }), await startPod({ url: server.url })];
+  await ready(one, two);
+  await set(one, 'valid', 'value', ['t16']);
+  await set(one, 'invalid', 'old', ['t17']);
+  await settled(one);
+  await mark(one, 't17');
+  await agreed(one, two);
+  await two.run(({ pause }) => pause(1200));
+  fs.rmSync(two.dir, { recursive: true });
+  await eventually(async () => (await get(two, 'valid', ['t16'])) === 'value');
+  assert.equal(await get(two, 'invalid', ['t17']), null);
+  await one.stop();
+  await two.stop();
 });
 
 test('an entry of before the log is one of before, for who comes late', async () => {

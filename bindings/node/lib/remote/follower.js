@@ -32,7 +32,7 @@ class Follower {
   #id = START;
   #version = -1n;
   #sureAt;
-  #saved = { id: undefined, at: -Infinity };
+  #saved = { id: undefined, at: -Infinity, done: false };
   #waiting = [];
   #marking = Promise.resolve();
   #closed = false;
@@ -119,6 +119,21 @@ class Follower {
     if (!this.#closed && !(error instanceof Displaced)) this.onChange(error);
   }
 
+  /**
+   * Whether the directory is another than the one that the place in the log was saved in:
+   * it was removed, or emptied by another process, and its marks with it.
+   */
+  async isUprooted() {
+    return this.local.dir !== undefined && this.#saved.done && this.attached && (await this.local.load()) === undefined;
+  }
+
+  /** Obeys the whole log again, from its beginning. */
+  startOver() {
+    this.generation = undefined;
+    this.#saved = { id: undefined, at: -Infinity, done: false };
+    this.restart();
+  }
+
   /** To be called when something looks wrong: begins again with a new connection. */
   restart() {
     this.#connection?.close();
@@ -189,6 +204,7 @@ class Follower {
 
   async #forget() {
     this.clears++;
+    this.#saved = { id: undefined, at: -Infinity, done: false };
     await this.local.clear();
   }
 
@@ -273,9 +289,13 @@ class Follower {
     const now = performance.now();
     const { id, at } = this.#saved;
     if (now - at < (this.#id === id ? SAVE_AT_LEAST_MS : SAVE_EVERY_MS)) return;
-    this.#saved = { id: this.#id, at: now };
+    const saved = { id: this.#id, at: now, done: this.#saved.done };
+    this.#saved = saved;
     const state = { generation: this.generation, id: this.#id, at: Date.now(), versions: this.versions.save() };
-    this.#marking.then(() => this.local.save(state)).catch(() => {});
+    this.#marking
+      .then(() => this.local.save(state))
+      .then(() => (saved.done = true))
+      .catch(() => {});
   }
 }
 
