@@ -49,14 +49,17 @@ export class Page {
 export class Server {
   log = '';
 
-  static async start(tree, variables, { uid, gid } = {}) {
+  /** `npm`: by the script of package.json of that name, in the place of Next's command line. */
+  static async start(tree, variables, { uid, gid, npm = false, script = 'start' } = {}) {
     const server = new Server();
     const port = await freePort();
     server.url = `http://127.0.0.1:${port}`;
     server.key = variables.SHOP_API_KEY;
     server.startedAt = Date.now();
-    server.process = startChild(process.execPath,
-      [join(shopFolder, 'node_modules/next/dist/bin/next'), 'start', '-H', '127.0.0.1', '-p', String(port)],
+    const where = ['-H', '127.0.0.1', '-p', String(port)];
+    const command = npm ? ['npm', 'run', script, '--', ...where]
+      : [process.execPath, join(shopFolder, 'node_modules/next/dist/bin/next'), 'start', ...where];
+    server.process = startChild(command[0], command.slice(1),
       { cwd: tree.folder, env: variables, stdio: ['ignore', 'pipe', 'pipe'], uid, gid });
     server.ended = once(server.process, 'exit');
     for (const stream of [server.process.stdout, server.process.stderr]) {
