@@ -1,0 +1,120 @@
+// Four `next start` of one build, each with a cache directory of its own, as four pods
+// have: what one rendered the others serve, what one revalidates all render anew, and a
+// server that goes away is noticed by nobody who visits.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { build } from '../e2e/lib/build.mjs';
+import { installVersion } from '../e2e/lib/install.mjs';
+import { Origin } from '../e2e/lib/origin.mjs';
+import { VERSIONS } from '../e2e/lib/versions.mjs';
+
+const require = createRequire(import.meta.url);
+const { startServer, stopServers } = require('./lib/server.js');
+
+const ROUNDS = 100;
+const KILL_EVERY_MS = 150;
+
+const folder = mkdtempSync(join(tmpdir(), 'nextcache-sites-'));
+const origin = new Origin();
+let server;
+let site;
+let pods;
+
+before(async () => {
+  await origin.open(0);
+  server = await startServer();
+  const entry = VERSIONS.find(({ version }) => version === '16.4.6');
+  const environment = { E2E_ORIGIN: origin.url };
+  site = await build('webpack', entry.version, installVersion(entry), environment, false);
+  site = site.copy('pods'); // the build is also other tests'
+  const variables = (i) => ({ NEXT_CACHE_DIR: join(folder, String(i)), NEXT_CACHE_VALKEY_URL: server.url });
+  pods = await Promise.all([0, 1, 2, 3].map((i) => site.start(variables(i))));
+});
+
+after(async () => {
+  await site?.remove();
+  origin.close();
+  await stopServers();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const everywhere = (path) => Promise.all(pods.map((pod) => pod.get(path)));
+
+/** Until all pods answer with `value`: how long that took, from now. */
+async function arrives(path, value) {
+  const began = performance.now();
+  for (;;) {
+    const pages = await everywhere(path);
+    if (pages.every((page) => page.value === value)) return performance.now() - began;
+    assert.ok(performance.now() - began < 5000, `${pages.map((page) => page.value)} for ${value}`);
+  }
+}
+
+test('what one renders the others serve', async () => {
+  origin.reset();
+  const [first, ...others] = pods;
+  const made = (await first.get('/blog/shared')).made;
+  await sleep(100);
+  for (const pod of others) assert.equal((await pod.get('/blog/shared')).made, made);
+  assert.equal(origin.asked('post/shared'), 1);
+});
+
+test('what one revalidates all render anew, while connections are cut', async () => {
+  const killer = setInterval(() => server.ask('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes').catch(() => {}), KILL_EVERY_MS);
+  const lags = [];
+  try {
+    await everywhere('/blog/moving');
+    for (let i = 0; i < ROUNDS; i++) {
+      origin.set('post/moving', `version ${i}`);
+      await pods[i % pods.length].revalidateTag('post-moving');
+      lags.push(await arrives('/blog/moving', `version ${i}`));
+    }
+  } finally {
+    clearInterval(killer);
+  }
+  lags.sort((x, y) => x - y);
+  console.log(`${ROUNDS} revalidations: all four pods show the new page after ${lags[ROUNDS / 2].toFixed(0)} ms (median), ${lags.at(-1).toFixed(0)} ms (largest)`);
+});
+
+test('one render serves all', async () => {
+  await sleep(1000);
+  origin.set('post/moving', 'last');
+  await pods[0].revalidateTag('post-moving');
+  const before = origin.asked('post/moving');
+  const made = (await pods[0].get('/blog/moving')).made;
+  await sleep(200);
+  for (const page of await everywhere('/blog/moving')) assert.equal(page.made, made);
+  assert.equal(origin.asked('post/moving') - before, 1);
+});
+
+test('the server hangs, is killed, and comes back empty: no visitor waits, or sees another page', async () => {
+  const page = (await pods[1].get('/blog/moving')).value;
+  const worst = async (what) => {
+    const took = [];
+    for (let i = 0; i < 100; i++) {
+      const began = performance.now();
+      const answer = await pods[i % pods.length].get(i % 2 ? '/blog/moving' : `/blog/${what}-${i}`);
+      assert.equal(answer.status, 200);
+      if (i % 2) assert.equal(answer.value, page);
+      took.push(performance.now() - began);
+    }
+    return Math.max(...took);
+  };
+  const well = await worst('well');
+  server.signal('SIGSTOP');
+  // A page that is rendered asks for itself and for its fetch.
+  assert.ok((await worst('stopped')) < well + 1000);
+  server.signal('SIGCONT');
+  await server.kill();
+  assert.ok((await worst('killed')) < well + 1000);
+  await server.restart();
+  origin.set('post/moving', 'after');
+  await sleep(2000);
+  await pods[2].revalidateTag('post-moving');
+  await arrives('/blog/moving', 'after');
+});
