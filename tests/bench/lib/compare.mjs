@@ -12,6 +12,9 @@
 //   fill, begin, round(cache, setting, context, number) -> {metric: value}
 // Optional: `fresh`, a new process for every round; `memoryBytes`; `takesPart`;
 // `around(setting, work)`, what goes on beside the rounds.
+//
+// Rounds are made until the row's `seconds` are over (shared among its settings),
+// at most as many as are asked for, at least ROUNDS_MIN.
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pairedRatio, summary } from './statistics.mjs';
@@ -20,6 +23,8 @@ import { Redis } from './redis.mjs';
 import { SubjectProcess } from './subject-process.mjs';
 
 const MEMORY_BYTES = 50 * 2 ** 20;
+const ROUNDS_MIN = 5;
+const ROW_SECONDS = 60;
 
 /** Values by setting, subject and metric, in the order of the rounds. */
 export class Figures {
@@ -110,7 +115,7 @@ class Contestant {
 /** The order of a round: everybody is first, and last, as often as the others. */
 export const rotated = (list, by) => list.map((_, index) => list[(index + by) % list.length]);
 
-async function interleave(contestants, rounds) {
+async function interleave(contestants, rounds, endMs) {
   const failed = new Set();
   const attempt = async (contestant, work) => {
     try {
@@ -123,6 +128,7 @@ async function interleave(contestants, rounds) {
   try {
     for (const contestant of contestants) await attempt(contestant, () => contestant.prepare());
     for (let number = -1; number < rounds; number += 1) { // the first warms up
+      if (number >= ROUNDS_MIN && performance.now() > endMs) break;
       for (const contestant of rotated(contestants, Math.max(0, number))) await attempt(contestant, () => contestant.round(number));
     }
   } finally {
@@ -133,11 +139,14 @@ async function interleave(contestants, rounds) {
 export async function compare(row, sizes) {
   const figures = new Figures();
   const subjects = await loadSubjects(row.subjects, figures);
-  for (const setting of row.settings(sizes)) {
+  const settings = row.settings(sizes);
+  const settingMs = (1000 * (row.seconds ?? ROW_SECONDS)) / settings.length;
+  for (const setting of settings) {
+    const endMs = performance.now() + settingMs;
     figures.settings.push(setting.label);
     const taking = subjects.filter(({ name }) => row.takesPart?.(name, setting) ?? true);
     const contestants = taking.map((subject) => new Contestant(row, setting, subject, figures));
-    const work = () => interleave(contestants, setting.rounds ?? sizes.rounds);
+    const work = () => interleave(contestants, setting.rounds ?? sizes.rounds, endMs);
     await (row.around ? row.around(setting, work) : work());
   }
   return figures;

@@ -25,6 +25,14 @@ function figuresTable({ row, figures }) {
 
 const goalsTable = (goals) => table(['', 'goal', 'figure', ''], goals.map(({ number, goal, figure, reached }) => [number, goal, figure, verdict(reached)]));
 
+/** ", 15 rounds", or from how many to how many where the settings differ. */
+function roundsOf(figures) {
+  if (!figures) return '';
+  const counts = figures.settings.map((setting) => Math.max(0, ...figures.rounds.filter((round) => round.setting === setting).map(({ number }) => number + 1)));
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  return `, ${least === most ? '' : `${least} to `}${most} round${most === 1 ? '' : 's'}`;
+}
+
 function section(found, plot) {
   const { row, figures, tables, goals, seconds } = found;
   const parts = [`## ${row.title}`, row.about];
@@ -33,7 +41,7 @@ function section(found, plot) {
   for (const { title, head, lines } of tables) parts.push(...(title ? [`${title}:`] : []), table(head, lines));
   for (const [subject, problems] of figures?.problems ?? []) parts.push(...problems.map((problem) => `- ${subject}: ${problem}`));
   if (goals.length > 0) parts.push(goalsTable(goals));
-  parts.push(`\`tests/bench/run ${row.name}\`, ${seconds} s`);
+  parts.push(`\`tests/bench/run ${row.name}\`, ${seconds} s${roundsOf(figures)}`);
   return parts.join('\n\n');
 }
 
@@ -44,7 +52,7 @@ function preface({ sizes, on, complete }) {
   if (on.load > on.cores / 2) warnings.push(`**The machine was busy when this began (load ${on.load.toFixed(1)}): the figures are noise.**`);
   return `# Benchmarks
 
-Written by \`tests/bench/run\`; not by hand. Medians of ${sizes.rounds} small rounds, with their quartiles in parentheses. In every round all take their
+Written by \`tests/bench/run\`; not by hand. Medians of up to ${sizes.rounds} small rounds (each table says how many), with their quartiles in parentheses. In every round all take their
 turn, in rotating order, each in a process of its own: ratios are of the same round, and only ratios mean anything on another machine. CPU is that of
 all threads of the subject's process. A goal that is not reached says so; nothing fails by it.
 
