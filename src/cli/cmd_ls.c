@@ -112,29 +112,32 @@ static json_t *row_json(const row *r, int64_t now, bool full) {
   return object;
 }
 
-static void print_all(const listing *l, bool json, bool full) {
+/* Each row is written as soon as it is made: a hundred thousand of them as one value would
+ * take a second and a lot of memory before the first byte. */
+static void print_json(const listing *l, bool full, bool bar) {
   int64_t now = cli_now_ms();
-  json_t *array = json ? json_array() : NULL;
-  uint64_t bytes = 0;
-  if (!json) {
-    printf("%s%-12s  %-9s  %-7s  %8s  %8s  %9s  %4s  %s%s\n", cli_style_of(CLI_BOLD), "id", "class",
-           "state", "age", "life", "size", "tags", "key", cli_style_of(CLI_RESET));
-  }
+  putchar('[');
   for (size_t i = 0; i < l->count; i++) {
-    if (!isatty(STDOUT_FILENO)) cli_progress("writing", i, l->count);
+    if (bar) cli_progress("writing", i, l->count);
+    json_t *object = row_json(&l->rows[i], now, full);
+    fputs(i ? ",\n" : "\n", stdout);
+    json_dumpf(object, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    json_decref(object);
+  }
+  puts("\n]");
+}
+
+static void print_table(const listing *l, bool full, bool bar) {
+  int64_t now = cli_now_ms();
+  uint64_t bytes = 0;
+  printf("%s%-12s  %-9s  %-7s  %8s  %8s  %9s  %4s  %s%s\n", cli_style_of(CLI_BOLD), "id", "class",
+         "state", "age", "life", "size", "tags", "key", cli_style_of(CLI_RESET));
+  for (size_t i = 0; i < l->count; i++) {
+    if (bar) cli_progress("writing", i, l->count);
     bytes += l->rows[i].seen.disk_bytes;
-    if (json) {
-      json_array_append_new(array, row_json(&l->rows[i], now, full));
-    } else {
-      print_row(&l->rows[i], now, full);
-    }
+    print_row(&l->rows[i], now, full);
   }
-  cli_progress_end();
-  if (json) {
-    cli_put_json(array);
-  } else {
-    printf("%s entries, %s\n", cli_count(l->count).text, cli_bytes(bytes).text);
-  }
+  printf("%s entries, %s\n", cli_count(l->count).text, cli_bytes(bytes).text);
 }
 
 static int list(nxc_view *view, listing *l, const char *sort, uint64_t limit, bool json,
@@ -149,7 +152,9 @@ static int list(nxc_view *view, listing *l, const char *sort, uint64_t limit, bo
   }
   size_t all = l->count;
   if (limit && limit < l->count) l->count = (size_t)limit;
-  print_all(l, json, full);
+  bool bar = !isatty(STDOUT_FILENO); /* else what is written shows that it goes on */
+  (json ? print_json : print_table)(l, full, bar);
+  cli_progress_end();
   for (size_t i = 0; i < all; i++) free((void *)(uintptr_t)l->rows[i].record.key.data);
   free(l->rows);
   return CLI_OK;

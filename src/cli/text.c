@@ -165,15 +165,17 @@ static size_t printable(const unsigned char *s, size_t size) {
 
 void cli_put_text(FILE *to, nxc_slice text) {
   const unsigned char *s = text.data;
+  size_t begin = 0; /* of what is printable and not yet written */
   for (size_t i = 0; i < text.size;) {
     size_t n = printable(s + i, text.size - i);
-    if (n) {
-      fwrite(s + i, 1, n, to);
-    } else {
+    if (!n) {
+      fwrite(s + begin, 1, i - begin, to);
       fprintf(to, "\\x%02x", s[i]);
+      begin = i + 1;
     }
     i += n ? n : 1;
   }
+  if (text.size > begin) fwrite(s + begin, 1, text.size - begin, to);
 }
 
 json_t *cli_json_text(nxc_slice text) {

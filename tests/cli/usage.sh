@@ -25,18 +25,33 @@ is 'operands that nobody wants' $code 2
 nc ls --limit many
 has 'a number that is none' "$code $err" '^2 .*whole number'
 
-reading='stats ls tags verify'
-for command in $reading 'show x' 'invalidate x' 'clear --app' 'resize 16MB'; do
+# Each command that is about a cache, in a word: doctor and recover, which say what is
+# wrong as a part of what they find, come after. check-build is about none, and the
+# dashboard shows one that comes later (tests/dashboard).
+reading='stats ls tags verify metrics show#x warm#--memory warm#--url#http://127.0.0.1:1#--from#top'
+changing='invalidate#x clear#--app resize#32MB'
+for command in $reading $changing; do
+  command=${command//#/ }
   nc $command --dir "$work/nowhere"
   is "$command: a missing directory" "$code $err" "3 nextcache: $work/nowhere: there is no such directory"
   is "$command: it is not made" "$(ls "$work")" ''
 done
 
 mkdir -p "$work/newer/v7"
-for command in $reading 'invalidate x' 'clear --app' 'resize 16MB'; do
+for command in $reading $changing; do
+  command=${command//#/ }
   nc $command --dir "$work/newer"
   has "$command: a newer format" "$code $err" '^4 nextcache: .*format 7.*reads format 1'
   is "$command: it is left alone" "$(ls "$work/newer")" 'v7'
+done
+
+for command in doctor recover; do
+  nc $command --dir "$work/nowhere"
+  has "$command: a missing directory" "$out" "$work/nowhere: there is no such directory"
+  nc $command --dir "$work/newer"
+  has "$command: a newer format" "$out" 'format 7.*reads format 1'
+  is "$command: a newer format is a problem" "$((code == 1 || code == 4))" 1
+  is "$command: neither is touched" "$(ls "$work" "$work/newer" | tr '\n' ' ')" "$(ls "$work" | sed "1i $work:" | tr '\n' ' ') $work/newer: v7 "
 done
 
 mkdir -p "$work/file" && touch "$work/file/v1"
@@ -53,7 +68,8 @@ rm -rf "$dir"
 # Read-only: only another file system is that for root.
 fill <<<'put 1 p:b:/a 100 - 0 - -'
 if mount --bind "$dir" "$dir" 2>/dev/null && mount -o remount,ro,bind "$dir" 2>/dev/null; then
-  for command in $reading 'invalidate x' 'clear --app' 'resize 32MB'; do
+  for command in $reading $changing; do
+    command=${command//#/ }
     nc $command --dir "$dir"
     has "$command: a read-only one" "$code $err" '^4 nextcache: .*Read-only file system$'
   done
