@@ -115,6 +115,19 @@ test('content that was begun before an invalidation is not shared as new', async
   assert.equal(await get(b, 'slow', ['t6']), null);
 });
 
+test('the same for a soft tag, which the entry itself does not know', async () => {
+  await a.run(async ({ handler, key, asked, state }) => {
+    state.slow = handler();
+    await state.slow.get(key('slow soft'), asked(['t18']));
+  });
+  await mark(b, '_N_T_/slow');
+  await agreed(a, b);
+  await a.run(({ key, value, setting, state }) => state.slow.set(key('slow soft'), value('from before'), setting(['t18'])));
+  await settled(a);
+  assert.equal(await get(b, 'slow soft', ['t18'], ['_N_T_/slow']), null);
+  assert.equal(await get(b, 'slow soft', ['t18'], ['_N_T_/other']), 'from before');
+});
+
 test('a machine that starts later obeys what was invalidated before', async () => {
   await set(a, 'before', 'old', ['t7']);
   await settled(a);
