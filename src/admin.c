@@ -159,6 +159,7 @@ int nxc_view_owner(const char *dir, uint32_t *uid, uint32_t *gid) {
   return NXC_OK;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the text is written through a struct. */
 int nxc_view_open(nxc_view **out, const char *dir, char *text, size_t size) {
   const problem p = {dir, text, size};
   int fd = -1;
@@ -230,7 +231,7 @@ void nxc_view_shape(const nxc_view *v, nxc_shape *out) {
       .floor_ms = (int64_t)atomic_load(&x->header->floor_wall_ms),
       .origin_ms = (int64_t)atomic_load(&x->header->origin_wall_ms),
   };
-  for (int i = 0; i < NXC__ID_SIZE; i++) sprintf(out->instance + 2 * i, "%02x", x->instance[i]);
+  for (size_t i = 0; i < NXC__ID_SIZE; i++) sprintf(out->instance + 2 * i, "%02x", x->instance[i]);
 }
 
 void nxc_view_stats(const nxc_view *v, nxc_stats *out) {

@@ -41,8 +41,7 @@ static bool add(found *f, int64_t pid, int row) {
  * such as
  *   lock:  1: OFDLCK ADVISORY WRITE 42 08:01:1234 5 5        (or EOF) */
 static bool is_living(int proc_pid, const char *fd_name, int *row) {
-  char path[300], line[256], mode[16];
-  long long first;
+  char path[300], line[256], mode[16], at[32];
   bool living = false;
   *row = -1;
   snprintf(path, sizeof path, "fdinfo/%s", fd_name);
@@ -53,8 +52,8 @@ static bool is_living(int proc_pid, const char *fd_name, int *row) {
     return false;
   }
   while (fgets(line, sizeof line, f)) {
-    if (sscanf(line, "lock: %*s OFDLCK %*s %15s %*s %*s %lld", mode, &first) != 2) continue;
-    long long candidate = first - NXC__LOCK_COUNTERS;
+    if (sscanf(line, "lock: %*s OFDLCK %*s %15s %*s %*s %31s", mode, at) != 2) continue;
+    long long first = strtoll(at, NULL, 10), candidate = first - NXC__LOCK_COUNTERS;
     if (strcmp(mode, "READ") == 0 && first == NXC__LOCK_LIVE) living = true;
     if (strcmp(mode, "WRITE") == 0 && candidate >= 0 && candidate < NXC__COUNTER_ROWS) {
       *row = (int)candidate;
@@ -78,7 +77,7 @@ static bool look_into(found *f, int64_t pid) {
     if (st.st_ino != f->index->ino || st.st_dev != f->index->dev) continue;
     int row;
     bool living = is_living(proc, e->d_name, &row);
-    bool mine = pid == getpid() && atoi(e->d_name) == f->index->fd;
+    bool mine = pid == getpid() && strtol(e->d_name, NULL, 10) == f->index->fd;
     if (mine && row >= 0) f->row_is_known[row] = true;
     if (!mine && living) ok = add(f, pid, row);
   }
@@ -99,7 +98,7 @@ int nxc__processes_list(const nxc__index *index, nxc__holder **out, size_t *coun
   DIR *dir = opendir("/proc");
 
   for (struct dirent *e; dir && ok && (e = readdir(dir));) {
-    long long pid = atoll(e->d_name);
+    long long pid = strtoll(e->d_name, NULL, 10);
     if (pid > 0) ok = look_into(&f, pid);
   }
   if (dir) closedir(dir);

@@ -47,7 +47,7 @@ static ssize_t preadv2(int fd, const struct iovec *iov, int count, off_t at, int
 #define INLINE_LIMIT (1u << 20) /* a larger one is not copied on an event loop */
 #define TRIES 64                /* of a loop that other processes can upset */
 #define SMALL_OCTAVE 4          /* smaller records are of one size class */
-#define SMALL_UNITS (1u << SMALL_OCTAVE)
+#define SMALL_UNITS (UINT64_C(1) << SMALL_OCTAVE)
 #define MOVES_PART 8      /* after so much of a segment the next one is looked through */
 #define FULL_DISK_MS 1000 /* between two rounds that look for room on a full disk */
 
