@@ -24,7 +24,7 @@ import { SubjectProcess } from './subject-process.mjs';
 
 const MEMORY_BYTES = 50 * 2 ** 20;
 const ROUNDS_MIN = 5;
-const ROW_SECONDS = 60;
+const ROW_SECONDS = 40;
 
 /** Values by setting, subject and metric, in the order of the rounds. */
 export class Figures {

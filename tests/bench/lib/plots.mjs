@@ -4,7 +4,7 @@ import { requirePeer } from './places.mjs';
 const COLOURS = {
   nextcache: '#d6453d', "nextcache 'use cache'": '#f0908a', 'Next.js': '#20242c', "Next.js 'use cache'": '#8a909c', lmdb: '#2c7fb8', LMDB: '#2c7fb8',
   'better-sqlite3': '#41ab5d', 'lru-cache': '#b8860b', '@fortedigital (Redis)': '#7b5ea7', '@trieb.work (Redis)': '#c17ab5', 'v8.deserialize': '#2a9d8f',
-  'thread pool, one round trip': '#9aa0a6', 'file per entry': '#9aa0a6', LRU: '#9aa0a6', '2Q': '#d6453d',
+  'thread pool, one round trip': '#9aa0a6', 'file per entry': '#9aa0a6', 'no cache': '#9aa0a6', 'Next.js, as a handler': '#8a909c', LRU: '#9aa0a6', '2Q': '#d6453d',
 };
 const WIDTH = 520;
 const LOG_FROM = 20; // the largest by the smallest

@@ -16,8 +16,8 @@ const BIG_EVERY = 50;
 export const title = 'event loop: delay under load';
 export const about = `A thousand operations a second arrive at even times, nine gets to one set, Zipf 0.99 over 5 000 keys, every fiftieth of 400 KB.
 The delay is what Node's own monitor measures, at a resolution of one millisecond. "Longest call" is the longest time that one call of get or set kept the
-thread before it returned its promise. In the second setting another process writes to the same disk and flushes without end.`;
-export const subjects = ['nextcache', 'next'];
+thread before it returned its promise. "No cache" is the same loop without one: what is below it, no cache can reach. In the second setting another process writes to the same disk and flushes without end.`;
+export const subjects = ['nextcache', 'next', 'nothing'];
 export const metrics = { p99: 'ms, delay p99', longest: 'µs, longest call', call99: 'µs, call p99' };
 
 export const settings = ({ smoke }) =>
@@ -74,9 +74,10 @@ export async function round(cache, { ms }, entries, number) {
 
 export function goals(figures) {
   const delay = figures.ratio('quiet disk', 'p99', 'nextcache', 'Next.js');
+  const floor = figures.ratio('quiet disk', 'p99', 'no cache', 'Next.js');
   const longest = figures.settings.map((setting) => figures.of(setting, 'nextcache', 'longest'));
   return [
-    { number: 8, goal: "event-loop delay p99 ≤ 0.6 × Next's", figure: digits(delay?.median), reached: delay && delay.median <= 0.6 },
+    { number: 8, goal: "event-loop delay p99 ≤ 0.6 × Next's", figure: `${digits(delay?.median)}; without any cache: ${digits(floor?.median)}`, reached: delay && delay.median <= 0.6 },
     {
       number: 8, goal: 'no call blocks over 1 ms up to 400 KB, also beside a saturated disk (median of the longest of each round)',
       figure: figures.settings.map((setting, i) => `${setting}: ${digits(longest[i]?.median)} µs`).join('; '),
