@@ -7,6 +7,8 @@
 #include "cli.h"
 
 int cli_become(unsigned uid, unsigned gid) {
+  /* A file of root in another user's cache would be one that its servers cannot open. The groups
+   * go first: they could not be given up any more afterwards. */
   if (geteuid() != 0 || uid == 0) return CLI_OK;
   if (setgroups(0, NULL) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid)) {
     return cli_fail(CLI_UNREADABLE, "cannot become uid %u, the owner: %s", uid, strerror(errno));
@@ -14,6 +16,7 @@ int cli_become(unsigned uid, unsigned gid) {
   return CLI_OK;
 }
 
+/* "Not there" is a code of its own, because scripts treat it as fine. */
 static int exit_code(int result) {
   return result == NXC_MISS ? CLI_ABSENT : CLI_UNREADABLE;
 }
@@ -45,6 +48,7 @@ int cli_cache(const nxc_view *view, nxc_cache **out) {
   nxc_view_shape(view, &shape);
   nxc_options_init(&options);
   options.dir = cli_where()->dir;
+  /* What a tool reads is not what servers will ask for. */
   options.memory_bytes = 0;
   /* If it is made anew, then as it was. */
   options.disk_bytes = shape.limit_bytes;

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* Written by Next.js in the place of a file for routes that run elsewhere. */
 #define EDGE "app-edge-has-no-entrypoint"
 #define AGAIN "build again: nextcache clear --build && next build"
 
@@ -47,6 +48,7 @@ static bool expect(cli_build *b, const char *file, const char *remedy) {
   return false;
 }
 
+/* A manifest that was cut off in the middle is there, and not empty; only parsing tells. */
 static json_t *expect_json(cli_build *b, const char *file) {
   if (!expect(b, file, AGAIN)) return NULL;
   json_t *value = cli_json_file(b->dist, file);
@@ -108,6 +110,7 @@ static void check_server(cli_build *b, const char *name, bool optional) {
   json_decref(manifest);
 }
 
+/* Layouts of 14, 15 and 16 differ in which of these files they have for one page. */
 static bool is_there(const cli_build *b, const char *folder, const char *route,
                      const char *suffix) {
   char *path = cli_format("%s/server/%s%s%s", b->dist, folder, route, suffix);
@@ -170,6 +173,7 @@ static void load(cli_build *b, const char *path) {
     dup2(out[1], STDOUT_FILENO);
     close(out[0]);
     close(out[1]);
+    /* That of the PATH, which is the one that `next start` will run under. */
     execlp("node", "node", "-e", script, path, (char *)NULL);
     _exit(127);
   }
@@ -179,6 +183,7 @@ static void load(cli_build *b, const char *path) {
   while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {}
   said[n > 0 ? n : 0] = '\0';
   said[strcspn(said, "\n")] = '\0';
+  /* Without a node (127) nothing can be said, and nothing is. */
   if (WIFEXITED(status) && WEXITSTATUS(status) == 9) {
     char *problem = cli_format("does not load: %s", said);
     tell(b, path, problem, "npm ci, for this system and this version of Node.js");
@@ -235,6 +240,7 @@ static void check_required(cli_build *b, json_t *manifest) {
   size_t n = dist ? strlen(dist) : 0;
   json_array_foreach(json_object_get(manifest, "files"), i, file) {
     const char *path = json_string_value(file);
+    /* Files elsewhere are named relative to the project, which a standalone tree lays out anew. */
     if (!path || !n || strncmp(path, dist, n) != 0 || path[n] != '/') continue;
     expect(b, path + n + 1, AGAIN);
   }

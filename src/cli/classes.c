@@ -25,6 +25,7 @@ static nxc_slice from(nxc_slice s, const char *at) {
 }
 
 /* Behind the n-th colon; the whole when there are fewer. */
+/* Build ids have no colon; what comes behind may. */
 static nxc_slice behind_colons(nxc_slice key, int n) {
   const char *at = key.data, *end = at + key.size;
   for (int i = 0; i < n; i++) {

@@ -1,4 +1,8 @@
-/* cmd_check_build.c - nextcache check-build: is the build whole, before it goes live? */
+/* cmd_check_build.c - nextcache check-build: is the build whole, before it goes live?
+ *
+ * For pipelines: its exit code says whether the build may go live. The checks are in
+ * build_check.c, because doctor and recover make them, too.
+ */
 #include "build_check.h"
 #include "commands.h"
 

@@ -32,6 +32,7 @@ typedef struct output {
   struct stat st;
 } output;
 
+/* A slip such as --dist src must not cost anybody their source. */
 static bool has_any(int dir) {
   static const char *const marks[] = {
       "BUILD_ID", "build-manifest.json", "server", "static", "cache",
@@ -79,6 +80,8 @@ static void close_output(output *o) {
   free(o->path);
 }
 
+/* A server reads chunks and pages of its build as they are asked for: without them it answers
+ * with errors until it is started again. */
 static int refuse_if_served(const wish *w, const output *o) {
   cli_server *list;
   size_t n = cli_servers(cli_where()->root, o->path, &list);
@@ -95,6 +98,7 @@ static int remove_output(const output *o) {
   int code = cli_become(o->st.st_uid, o->st.st_gid);
   if (code != CLI_OK) return code;
   cli_tree_walk(o->dir, true, &tree);
+  /* Its parent may belong to somebody else, who keeps an empty directory then. */
   bool gone = unlinkat(o->parent, o->name, AT_REMOVEDIR) == 0 || errno == EACCES;
   if (tree.failed || !gone) {
     return cli_fail(CLI_UNREADABLE, "%s: %llu files could not be removed", o->path,
@@ -106,6 +110,7 @@ static int remove_output(const output *o) {
 /* In a child, because the cache may have another owner. */
 static int remove_as_owner(const output *o) {
   int status;
+  /* What is buffered would be written by both. */
   fflush(NULL);
   pid_t child = fork();
   if (child < 0) return cli_fail(CLI_UNREADABLE, "fork: %s", strerror(errno));
@@ -160,6 +165,7 @@ static int collect(void *arg, const nxc_seen *seen) {
   return 1;
 }
 
+/* Goes on after a failure: what can be removed is. */
 static int remove_keys(nxc_cache *cache, const victims *v) {
   int worst = NXC_OK;
   for (size_t i = 0; i < v->count; i++) {
@@ -171,6 +177,7 @@ static int remove_keys(nxc_cache *cache, const victims *v) {
   return worst;
 }
 
+/* Clearing all is one step that nothing survives; key by key, what is put meanwhile stays. */
 static bool is_whole(const cli_selection *s) {
   return !s->classes && !s->tags.count && !s->prefix && !s->stale;
 }
@@ -236,6 +243,7 @@ int cli_cmd_clear(const cli_command *self, int argc, char **argv) {
 
   if (cli_parse(self, options, argc, argv, &code) < 0) return code;
   if (w.all) w.app = w.build = true;
+  /* Whoever chooses entries means the cache. */
   if (!is_whole(&w.selection)) w.app = true;
   if (!w.app && !w.build) {
     if (w.dry_run) {

@@ -46,6 +46,7 @@ static int visit(void *arg, const nxc_seen *seen) {
   w->bytes[class_id] += seen->disk_bytes;
   cli_tag_sums_add(&w->tags, seen, NULL);
   if (!seen->used) return 1;
+  /* The entry is held instead of copied; what it replaces is let go. */
   nxc_seen *place = &w->hot[w->hot_count++ % SHOWN];
   nxc_entry_unref(place->entry);
   *place = *seen;
@@ -139,6 +140,7 @@ static nxc_view *open_view(void) {
 }
 
 static json_t *data(uint64_t since) {
+  /* A view of its own: a view belongs to one thread, and each connection has one. */
   nxc_view *view = open_view();
   json_t *report = view ? cli_report(view) : NULL;
   if (!report) report = json_object();
@@ -200,12 +202,14 @@ static bool page(const char *path, uint64_t since, cli_page *out) {
   return false;
 }
 
+/* Neither tells anything, and the login page looks like the rest by them. */
 static bool is_public(const char *path) {
   return strcmp(path, "/style.css") == 0 || strcmp(path, "/icon.svg") == 0;
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
+/* The view stays open, so that a second in which nobody looks costs a few reads of memory. */
 static void take_sample(void) {
   static nxc_view *view;
   nxc_stats stats;

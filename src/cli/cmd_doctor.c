@@ -15,6 +15,8 @@
 #include "commands.h"
 #include "servers.h"
 
+/* Findings have the symptoms that they can cause, and not the other way round: so a new finding
+ * needs a line in one place. */
 enum { BUILD = 1, MODULE = 2, STALE = 4, MEMORY = 8, ALL = 15 }; /* symptoms, as bits */
 
 typedef enum state { FINE, NOTE, BAD } state;
@@ -57,6 +59,7 @@ static void find(report *r, unsigned symptoms, state s, const char *what, const 
 /* Of the Next.js that the project gets: in a monorepo it may lie above. New. */
 static json_t *package_of_next(void) {
   char *at = cli_strdup(cli_where()->root), *slash;
+  /* Upwards, as Node.js looks for it. */
   json_t *package = NULL;
   while (!(package = cli_json_file(at, "node_modules/next/package.json")) &&
          (slash = strrchr(at, '/'))) {
@@ -109,6 +112,7 @@ static void look_at_settings(report *r) {
 
 /* ---- the directory --------------------------------------------------------------------- */
 
+/* By the numbers of statfs(2): names of mounts say nothing about what is behind them. */
 static const char *file_system_name(const char *dir) {
   static const struct {
     unsigned long magic;
@@ -152,6 +156,8 @@ static void look_at_space(report *r, const nxc_shape *shape) {
   if (statvfs(cli_where()->dir, &s)) return;
   uint64_t space = (uint64_t)s.f_bavail * s.f_frsize,
            wanted = shape->limit_bytes - shape->held_bytes;
+  /* Segments are allocated when they are first entered, so a cache that has been round once
+   * needs no more space than it has. */
   if (shape->held_bytes < shape->limit_bytes && space < wanted) {
     find(r, ALL, NOTE, "space", "free some, or set a smaller NEXT_CACHE_MAX_DISK_SIZE",
          "%s free, and the cache may still take %s: the ring will be shorter",
@@ -206,6 +212,7 @@ static void compare_settings(long pid, char *out, size_t size) {
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
       size_t n = strlen(names[i]), used = strlen(out);
       if (strncmp(line, names[i], n) != 0 || line[n] != '=') continue;
+      /* As text: that 64MB and 65536KB are the same is not looked for. */
       const char *ours = cli_setting(names[i], NULL);
       if (ours && strcmp(ours, line + n + 1) == 0) continue;
       snprintf(out + used, size - used, "%s%s", used ? ", " : "", line);
@@ -215,6 +222,8 @@ static void compare_settings(long pid, char *out, size_t size) {
   if (f) fclose(f);
 }
 
+/* A server without the cache open has its own, or none: the usual cause of "stale here, fresh
+ * there". */
 static bool has_open(const nxc_process *list, size_t count, long pid) {
   for (size_t i = 0; i < count; i++) {
     if (list[i].pid == pid) return true;
@@ -273,6 +282,7 @@ static void look_at_config(report *r, const char *dist) {
     find(r, MODULE | STALE, NOTE, "handler", "cacheHandlers: { default, remote } in next.config",
          "the build has no cacheHandlers: results of 'use cache' stay in each process");
   }
+  /* A second copy inside of a bundle has settings of its own; the engine they share. */
   if (handler && !external) {
     find(r, MODULE, NOTE, "bundler", "serverExternalPackages: ['nextcache'] in next.config",
          "nextcache is bundled into server code that imports it");
@@ -323,6 +333,7 @@ static void look_at_cache(report *r) {
     if (cli_become(uid, gid) != CLI_OK) return;
   }
   int rc = nxc_view_open(&view, dir, problem, sizeof problem);
+  /* The owner was taken above, so what fails now fails for the servers as well. */
   if (rc == NXC_OK) {
     nxc_view_stats(view, &stats);
     nxc_view_shape(view, &shape);
@@ -359,6 +370,7 @@ int cli_cmd_doctor(const cli_command *self, int argc, char **argv) {
                     symptom);
   }
   r.findings = json_array();
+  /* What needs the fewest rights first: the last becomes the owner of the cache for good. */
   look_at_versions(&r);
   look_at_settings(&r);
   look_at_place(&r);

@@ -1,5 +1,9 @@
 /* cmd_invalidate.c - nextcache invalidate: the marks of revalidateTag and
  * revalidatePath, which running servers obey at once.
+ *
+ * What next/cache marks for revalidateTag and revalidatePath is more than the tag that it was
+ * given: next_tags.c knows what. The reason is noted after the mark, so that no list names an
+ * invalidation that was not made.
  */
 #include <stdlib.h>
 #include <string.h>

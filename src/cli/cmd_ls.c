@@ -1,4 +1,8 @@
-/* cmd_ls.c - nextcache ls: what is in the cache. */
+/* cmd_ls.c - nextcache ls: what is in the cache.
+ *
+ * Everything is read before the first line is written, because it is sorted; only what a row shows
+ * is kept of an entry meanwhile, not its body.
+ */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +85,8 @@ static void print_row(const row *r, int64_t now, bool full) {
                       : s->result == NXC_STALE ? cli_style_of(CLI_YELLOW)
                                                : cli_style_of(CLI_RED);
   bool known = r->record.key.data != NULL;
+  /* Twelve digits are enough to tell entries apart and few enough to be copied by hand; `show`
+   * takes them. */
   printf("%012" PRIx64 "  %-9s  %s%-7s%s  %8s  %8s  %9s  %4zu  ", s->id >> 16,
          known ? cli_class_name(r->record.class_id) : "?", color, cli_state(s),
          cli_style_of(CLI_RESET), known ? cli_duration(now - r->record.created_ms).text : "-",
@@ -151,6 +157,7 @@ static int list(nxc_view *view, listing *l, const char *sort, uint64_t limit, bo
     }
   }
   size_t all = l->count;
+  /* After sorting: the first N are those of the order that was asked for. */
   if (limit && limit < l->count) l->count = (size_t)limit;
   bool bar = !isatty(STDOUT_FILENO); /* else what is written shows that it goes on */
   (json ? print_json : print_table)(l, full, bar);

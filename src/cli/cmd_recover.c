@@ -28,6 +28,7 @@ static void say(const char *step, cli_style style, const char *format, ...) {
 
 /* ---- the steps ------------------------------------------------------------------------ */
 
+/* They need not be stopped for what follows; it is for who cannot tell why a server misbehaves. */
 static void name_processes(const char *dist) {
   cli_server *list;
   char *path = cli_format("%s/%s", cli_where()->root, dist);
@@ -46,6 +47,8 @@ typedef struct cure {
   uint64_t intact, forgotten, unreadable;
 } cure;
 
+/* A damaged entry is a miss as it is. It is removed so that it is not counted, and not looked at,
+ * again and again. */
 static int heal(void *arg, const nxc_seen *seen) {
   cure *c = arg;
   cli_progress("verifying", seen->number, seen->count);
@@ -89,6 +92,7 @@ static int make_anew(void) {
   options.on_error = keep;
   options.on_error_arg = trouble;
   uint64_t bytes;
+  /* As servers would make it, so that the next start finds the size that it wants. */
   if (wanted && cli_parse_size(wanted, &bytes)) options.disk_bytes = bytes;
   int rc = nxc_open(&cache, &options);
   if (rc != NXC_OK) return cli_fail(CLI_UNREADABLE, "%s", nxc_strerror(rc));
@@ -150,6 +154,7 @@ int cli_cmd_recover(const cli_command *self, int argc, char **argv) {
 
   if (cli_parse(self, options, argc, argv, &code) < 0) return code;
   name_processes(dist);
+  /* Both, whatever the first says: who is in trouble wants to know all of it at once. */
   int cache = heal_cache();
   int build = check_build(dist);
   return cache != CLI_OK ? cache : build;

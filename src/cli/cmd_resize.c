@@ -1,4 +1,8 @@
-/* cmd_resize.c - nextcache resize: a new bound for the disk tier. */
+/* cmd_resize.c - nextcache resize: a new bound for the disk tier.
+ *
+ * A bound belongs to the index, which all processes map: it changes by a new index in the place
+ * of the old one, and only while no process has that open. Opening with another bound does so.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +34,7 @@ static int refuse_if_used(const nxc_view *view) {
                : CLI_OK;
 }
 
+/* The library says why in words, through on_error; its result alone would be "no disk". */
 static void keep(void *arg, const char *message) {
   snprintf(arg, 512, "%s", message);
 }
@@ -50,6 +55,8 @@ static int resize(uint64_t bytes) {
   if (rc != NXC_OK) return cli_fail(CLI_UNREADABLE, "%s", nxc_strerror(rc));
   nxc_stats_get(cache, &stats);
   nxc_close(cache);
+  /* A process that came first meanwhile makes the old bound hold: the numbers decide, not the
+   * result of the call. */
   if (stats.disk && stats.disk_limit_bytes == bytes) return CLI_OK;
   return cli_fail(CLI_UNREADABLE, "%s", trouble);
 }

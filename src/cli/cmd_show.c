@@ -34,12 +34,14 @@ static int compare(void *arg, const nxc_seen *seen) {
   bool hit = same(name, s->wanted) || same(cli_shown_name(r.class_id, name), s->wanted) ||
              (s->id && s->id == seen->id >> 16);
   if (!hit) return 1;
+  /* One is kept whatever else is found: how many there are decides afterwards. */
   if (s->count++) nxc_entry_unref(s->found.entry);
   s->found = *seen;
   nxc_entry_ref(s->found.entry);
   return 1;
 }
 
+/* No path looks so: it begins with a slash. */
 static uint64_t id_of(const char *text) {
   if (strlen(text) != ID_DIGITS || strspn(text, "0123456789abcdef") != ID_DIGITS) return 0;
   return strtoull(text, NULL, 16);
@@ -48,6 +50,7 @@ static uint64_t id_of(const char *text) {
 /* CLI_OK with a reference in *out, or an exit code that was told. */
 static int find(nxc_view *view, const char *text, nxc_seen *out) {
   search s = {.wanted = {text, strlen(text)}, .id = id_of(text)};
+  /* A whole key is found at once; names and ids need a walk over all entries. */
   nxc_view_find(view, s.wanted, out);
   if (out->entry) return CLI_OK;
   if (out->result == NXC_E_FORMAT) {

@@ -1,4 +1,8 @@
-/* cmd_stats.c - nextcache stats: the counters, once or as a live screen. */
+/* cmd_stats.c - nextcache stats: the counters, once or as a live screen.
+ *
+ * The table is for people and may change; scripts read --json, whose names are those of the
+ * library.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -124,6 +128,7 @@ int cli_cmd_stats(const cli_command *self, int argc, char **argv) {
   };
 
   if (cli_parse(self, options, argc, argv, &code) < 0) return code;
+  /* Each round looks through /proc for the processes; below this it would be felt. */
   if (interval < 0.05) return cli_fail(CLI_USAGE, "stats: --interval is too short");
   code = cli_view(&view);
   if (code != CLI_OK) return code;
@@ -131,6 +136,8 @@ int cli_cmd_stats(const cli_command *self, int argc, char **argv) {
     code = cli_screen(&view, interval, rounds);
   } else {
     code = once(view, json);
+    /* Opened anew each time: the cache may have been replaced, and --json has no screen that
+     * could say so. */
     for (uint64_t n = 1; watch && code == CLI_OK && (!rounds || n < rounds); n++) {
       fflush(stdout);
       usleep((useconds_t)(interval * 1e6));

@@ -22,6 +22,7 @@ static int collect(void *arg, const nxc_seen *seen) {
 
 /* ---- output --------------------------------------------------------------------------- */
 
+/* The later of a tag's two marks; --json has both. */
 static void print_row(const cli_tag_sum *s, int64_t now) {
   int64_t mark = cli_tag_last_mark(s);
   const char *kind = !mark ? "-" : cli_tag_is_dead(s) ? "dead" : "stale";

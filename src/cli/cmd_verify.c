@@ -1,4 +1,8 @@
-/* cmd_verify.c - nextcache verify: reads every record and lets it prove itself. */
+/* cmd_verify.c - nextcache verify: reads every record and lets it prove itself.
+ *
+ * The checksum, the position and the key of each record are looked at by the view; what is left
+ * here is to count and to name. It repairs nothing: `recover` does.
+ */
 #include <inttypes.h>
 #include <stdlib.h>
 

@@ -14,7 +14,9 @@
 #include <curl/curl.h>
 #endif
 
+/* A site that is being warmed also serves people. */
 #define MOST_AT_ONCE 64
+/* The protocol of sitemaps allows 50 MB. */
 #define SITEMAP_BYTES (64u << 20)
 
 typedef struct paths { /* absolute, of the site; ours */
@@ -50,6 +52,7 @@ static int from_manifest(paths *p) {
   }
   const json_t *gone = json_object_get(manifest, "notFoundRoutes");
   json_object_foreach(json_object_get(manifest, "routes"), route, value) {
+    /* Pages of Next.js itself (/_not-found, /_global-error) are not asked for by people. */
     if (strncmp(route, "/_", 2) != 0 && !cli_json_has(gone, route))
       add_path(p, route, strlen(route));
   }
@@ -61,6 +64,7 @@ static int from_file(paths *p, const char *name) {
   char line[8192];
   FILE *f = fopen(name, "re");
   if (!f) return cli_fail(CLI_ABSENT, "warm: the file %s cannot be read", name);
+  /* The first word of a line, so that a list may have comments. */
   while (fgets(line, sizeof line, f)) add_path(p, line, strcspn(line, " \t\r\n#"));
   fclose(f);
   return CLI_OK;
@@ -71,6 +75,7 @@ static int keep_used(void *arg, const nxc_seen *seen) {
   nxc_record r;
   if (!seen->entry || !seen->used) return 1;
   nxc_entry_read(seen->entry, &r);
+  /* Fetches and cached functions have no address; they come with the pages that use them. */
   if (r.class_id != 1 && r.class_id != 2) return 1;
   nxc_slice name = cli_name_of(r.class_id, r.key);
   add_path(arg, name.data, name.size);
@@ -144,6 +149,7 @@ typedef struct tour {
   CURLM *multi;
 } tour;
 
+/* The body matters to nobody: that it was asked for is what fills the cache. */
 static size_t drop(char *data, size_t size, size_t n, void *unused) {
   (void)data, (void)unused;
   return size * n;
@@ -164,10 +170,12 @@ static size_t note_header(char *line, size_t size, size_t n, void *arg) {
 static CURL *plain_request(const char *url) {
   CURL *curl = curl_easy_init();
   curl_easy_setopt(curl, CURLOPT_URL, url);
+  /* A sitemap is text from elsewhere: it must not lead to files or other protocols. */
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(curl, CURLOPT_TIMEOUT, 60L);
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "nextcache-warm");
+  /* As a browser, so that a proxy in between keeps what browsers will ask for. */
   curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "");
   return curl;
 }
@@ -224,6 +232,7 @@ static void make_tour(tour *t, size_t at_once) {
       if (m->msg == CURLMSG_DONE) end(t, m->easy_handle, m->data.result);
     }
     cli_progress("warming", t->done, t->paths->count);
+    /* It may be that all under way ended just now: then there is nothing to wait for. */
     if (running) curl_multi_poll(t->multi, NULL, 0, 1000, NULL);
   }
   curl_multi_cleanup(t->multi);
@@ -296,6 +305,7 @@ static int find_paths(paths *p, const char *from, const char *base) {
 static int warm(const char *url, const char *from, size_t at_once, size_t limit) {
   paths p = {NULL, 0, 0};
   char *base = cli_strdup(url);
+  /* Paths begin with a slash of their own. */
   for (size_t n = strlen(base); n && base[n - 1] == '/';) base[--n] = '\0';
   curl_global_init(CURL_GLOBAL_DEFAULT);
   int code = find_paths(&p, from, base);

@@ -1,4 +1,8 @@
-/* counters.c - the counters by name: the library's list as a table, for JSON. */
+/* counters.c - the counters by name: the library's list as a table, for JSON.
+ *
+ * The order is that of the output. A counter that is missing here is in no output of the tool,
+ * which is why the list comes from the library (NXC_METRICS) and is not written a second time.
+ */
 #include <string.h>
 
 #include "cli.h"

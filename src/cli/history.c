@@ -28,6 +28,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static sample samples[SAMPLES]; /* number n stands at n mod SAMPLES */
 static uint64_t last;           /* the number of the newest; the first is 1 */
 
+/* Each field is the name of a counter, or this would run off the table: the names are ours. */
 static uint64_t value_of(const char *field, const nxc_stats *stats) {
   uint64_t sum = 0;
   const cli_counter *c = cli_counters;

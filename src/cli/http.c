@@ -61,6 +61,7 @@ static enum MHD_Result answer(struct MHD_Connection *to, unsigned status, const 
   return rc;
 }
 
+/* Texts of our own: nothing of a request or of the machine is repeated in an answer. */
 static enum MHD_Result say(struct MHD_Connection *to, unsigned status, const char *text,
                            const char *name, const char *value) {
   const cli_page page = {"text/plain; charset=utf-8", text, strlen(text), false};
@@ -80,6 +81,7 @@ static enum MHD_Result ask(struct MHD_Connection *to, const char *message) {
 
 /* ---- who asks -------------------------------------------------------------------------- */
 
+/* With any port: a tunnel may have another one at its other end. */
 static bool is_loopback_name(const char *host) {
   static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -118,6 +120,7 @@ static enum MHD_Result on_field(void *arg, enum MHD_ValueKind kind, const char *
   form *f = arg;
   (void)kind, (void)file, (void)type, (void)encoding, (void)offset;
   if (strcmp(key, "token") != 0) return MHD_YES;
+  /* The connection is closed: nobody who knows the token sends so much. */
   if (size >= sizeof f->given - f->size) return MHD_NO;
   memcpy(f->given + f->size, data, size);
   f->size += size;
@@ -199,6 +202,7 @@ static enum MHD_Result serve(void *unused, struct MHD_Connection *from, const ch
 static bool parse_address(const char *text, struct sockaddr_storage *out, bool *loopback) {
   char host[64] = "127.0.0.1";
   uint64_t port;
+  /* The last one, because an address of version 6 has more of them. */
   const char *colon = strrchr(text, ':');
   if (colon && strncmp(text, "localhost:", 10) != 0) {
     size_t n = (size_t)(colon - text);
@@ -269,6 +273,7 @@ static int prepare(struct sockaddr_storage *address) {
                     "--token-file, or listen on 127.0.0.1",
                     site->command, site->address);
   }
+  /* Before anything is listened on: what answers strangers has no rights of root. */
   if (nxc_view_owner(cli_where()->dir, &uid, &gid) == NXC_OK) return cli_become(uid, gid);
   return CLI_OK;
 }

@@ -36,6 +36,7 @@ static json_t *next_build_event(const char *dist) {
   FILE *f = fopen(path, "re");
   free(path);
   while (f && getline(&line, &room, f) > 0) {
+    /* A trace has megabytes, and this event is on one of its last lines. */
     if (!strstr(line, "\"next-build\"")) continue;
     json_t *events = json_loads(line, 0, NULL), *found = find_event(events, "next-build");
     json_decref(events);

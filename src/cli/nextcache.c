@@ -1,4 +1,8 @@
-/* nextcache.c - the command line tool: its commands, and the text about them. */
+/* nextcache.c - the command line tool: its commands, and the text about them.
+ *
+ * A command is found by its name alone: nothing is opened or looked for before it ran its own
+ * cli_parse(), so help and version work in any directory, and as any user.
+ */
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,8 +47,11 @@ static int run(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+  /* For the width of what is typed and shown; numbers stay as scripts expect them. */
   setlocale(LC_CTYPE, "");
   int code = run(argc, argv);
+  /* A full disk or a reader that left shows here at the latest: a script must not take a
+   * listing that was cut off for the whole. */
   if (fflush(stdout) || ferror(stdout)) return cli_fail(CLI_UNREADABLE, "cannot write the output");
   return code;
 }

@@ -30,6 +30,7 @@ static json_t *times_json(const nxc_view *view) {
   return object;
 }
 
+/* A process in another container has no id that means anything here. */
 static json_t *processes_json(const nxc_process *list, size_t count) {
   json_t *array = json_array();
   for (size_t i = 0; i < count; i++) {

@@ -15,6 +15,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+/* A minute, at one round a second: what fits beside the numbers on a narrow terminal. */
 #define POINTS 60
 #define MOST_PROCESSES 12
 
@@ -34,6 +35,7 @@ typedef struct screen {
   line lines[LINES];
 } screen;
 
+/* A signal must not leave the terminal without its cursor, so it only ends the loop. */
 static volatile sig_atomic_t ended;
 
 static void on_signal(int unused) {
@@ -54,6 +56,7 @@ static void enter(void) {
   is_raw = tcgetattr(STDIN_FILENO, &saved) == 0;
   if (is_raw) {
     struct termios raw = saved;
+    /* Keys come one by one and are not shown; signals keep their keys. */
     raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
     tcsetattr(STDIN_FILENO, TCSANOW, &raw);
   }
@@ -222,6 +225,7 @@ static int turn(screen *s) {
   nxc_shape shape;
   nxc_process *list;
   size_t count;
+  /* The cache was cleared, resized or removed meanwhile: go on with what is there now. */
   if (nxc_view_is_over(*s->view)) {
     nxc_view_close(*s->view);
     int code = cli_view(s->view);
@@ -233,6 +237,8 @@ static int turn(screen *s) {
   if (nxc_view_processes(*s->view, &list, &count) != NXC_OK) return CLI_UNREADABLE;
   int64_t now = cli_now_ms(), since = now - s->last_ms;
   s->last_ms = now;
+  /* The first round has nothing to compare with: a rate since the beginning of the cache
+   * would be a spike that pushes all others down. */
   if (s->rounds++) {
     add_points(s, since > 0 ? (double)since / 1000 : s->interval);
   } else {

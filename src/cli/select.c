@@ -1,4 +1,8 @@
-/* select.c - which entries a command is about. */
+/* select.c - which entries a command is about.
+ *
+ * Options of one kind widen a selection, options of different kinds narrow it: --class a --class b
+ * --tag t means (a or b) and t.
+ */
 #include <string.h>
 
 #include "cli.h"
@@ -28,6 +32,7 @@ bool cli_selects(const cli_selection *s, const nxc_seen *seen) {
   nxc_record r;
   bool narrow = s->classes || s->tags.count || s->prefix;
   if (s->stale && seen->result == NXC_OK) return false;
+  /* Of what is damaged neither class nor tags nor key are known. */
   if (!seen->entry) return !narrow;
   nxc_entry_read(seen->entry, &r);
   unsigned class_id = r.class_id < CLI_CLASSES ? r.class_id : 0;

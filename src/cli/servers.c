@@ -64,6 +64,8 @@ static bool serves(long pid, const char *root, const char *dist, cli_server *out
   return true;
 }
 
+/* By what a process looks like, not by who has the cache open: also a server that fell back to
+ * Next's own cache serves the build. */
 size_t cli_servers(const char *root, const char *dist, cli_server **out) {
   size_t count = 0;
   DIR *dir = opendir("/proc");

@@ -17,6 +17,7 @@ static void add(cli_tag_sums *t, nxc_slice tag, const nxc_seen *seen, const char
     t->room = t->room ? 2 * t->room : 1024;
     t->items = cli_alloc(t->items, t->room * sizeof *t->items);
   }
+  /* The entry, which holds the text, is gone after the visit. */
   char *copy = cli_alloc(NULL, tag.size);
   if (tag.size) memcpy(copy, tag.data, tag.size);
   t->items[t->count++] = (cli_tag_sum){.tag = copy,

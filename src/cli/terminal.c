@@ -11,6 +11,8 @@
 #define PROGRESS_EVERY_MS 100
 #define BAR_WIDTH 30
 
+/* Colours are for people: none in a pipe, none where NO_COLOR or --no-color says so, none on a
+ * terminal that calls itself dumb. */
 bool cli_no_color;
 
 const char *cli_style_of(cli_style style) {
@@ -23,6 +25,7 @@ const char *cli_style_of(cli_style style) {
 
 /* ---- progress -------------------------------------------------------------------- */
 
+/* One bar at a time: commands do one thing after another. */
 static struct {
   int64_t began_ms, drawn_ms;
   bool drawn;
@@ -47,6 +50,7 @@ void cli_progress(const char *what, uint64_t done, uint64_t total) {
     return;
   }
   if (!bar.began_ms) bar.began_ms = now;
+  /* What is over in a second needs no bar, and one that flickers helps nobody. */
   if (now - bar.began_ms < PROGRESS_AFTER_MS || now - bar.drawn_ms < PROGRESS_EVERY_MS) return;
   bar.drawn_ms = now;
   bar.drawn = true;

@@ -1,4 +1,7 @@
-/* text.c - sizes, times and bytes of unknown origin as text, and back. */
+/* text.c - sizes, times and bytes of unknown origin as text, and back.
+ *
+ * Numbers are shown as people say them and sizes in powers of two, as the settings are read.
+ */
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -73,8 +76,10 @@ bool cli_parse_size(const char *text, uint64_t *bytes) {
     if (!u) return false;
     for (const char *at = units; at < u; at++) unit *= 1024;
     end++;
+    /* "64M" and "64MB" are the same; "64BB" is a slip. */
     if (u != units && toupper((unsigned char)*end) == 'B') end++;
   }
+  /* Beyond that a double does not fit the integer any more. */
   if (*end || n * unit >= 9e18) return false;
   *bytes = (uint64_t)(n * unit);
   return true;
@@ -103,6 +108,7 @@ cli_text cli_duration(int64_t ms) {
   cli_text t;
   if (ms == NXC_NEVER) return (cli_text){"never"};
   if (ms < 0) ms = 0;
+  /* What is recent is told to a tenth; of what is old two units are enough. */
   if (ms < 10000) {
     snprintf(t.text, sizeof t.text, "%.1fs", (double)ms / 1000);
     return t;
@@ -155,6 +161,8 @@ static size_t printable(const unsigned char *s, size_t size) {
     if ((s[i] & 0xc0) != 0x80) return 0;
     c = c << 6 | (s[i] & 0x3f);
   }
+  /* Bytes that look like UTF-8 may still be overlong, or halves of a pair: terminals differ in
+   * what they make of those. */
   bool surrogate = c >= 0xd800 && c < 0xe000;
   bool control = c < 0xa0;
   /* They turn the direction of what follows, or separate lines. */
@@ -179,6 +187,7 @@ void cli_put_text(FILE *to, nxc_slice text) {
 }
 
 json_t *cli_json_text(nxc_slice text) {
+  /* jansson takes UTF-8 alone and answers NULL to anything else. */
   json_t *value = json_stringn(text.size ? text.data : "", text.size);
   if (value) return value;
   char *escaped;

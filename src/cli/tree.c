@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Each level holds a descriptor. No build is that deep; a tree that is was made to harm. */
 #define DEEPEST 256
 
 static void walk(int dir, dev_t device, bool remove, int depth, cli_tree *t);
@@ -26,6 +27,7 @@ static void visit(int dir, const char *name, dev_t device, bool remove, int dept
     return;
   }
   int fd = -1;
+  /* A mount inside is somebody else's, whatever is in it. */
   if (st.st_dev == device && depth < DEEPEST) {
     fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   }
@@ -39,6 +41,7 @@ static void visit(int dir, const char *name, dev_t device, bool remove, int dept
 }
 
 static void walk(int dir, dev_t device, bool remove, int depth, cli_tree *t) {
+  /* closedir() closes what it was given, and the caller goes on using its own. */
   int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR *d = fd < 0 ? NULL : fdopendir(fd);
   if (!d) {
