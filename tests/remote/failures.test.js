@@ -138,6 +138,21 @@ test('a server that comes back without the end of its log', async () => {
   await assertWorks(again, a, 'afterwards');
 });
 
+test('another log that counts from an earlier time: entries of the one before are not of it', async () => {
+  const server = await startServer();
+  const [a, b] = await twoPods(server.url);
+  await set(a, 'entry', 'of the log before', ['t']);
+  await settled(a);
+  await server.ask('DEL', 'nextcache:{t}:log');
+  await server.ask('XADD', 'nextcache:{t}:log', '1-1', 'k', 'begin', 'g', 'anotherx');
+  await server.ask('SET', 'nextcache:{t}:generation', 'anotherx');
+  await eventually(async () => (await a.stats()).clears > 0 && (await b.stats()).clears > 0);
+  await ready(a, b);
+  assert.equal(await get(b, 'entry', ['t']), null);
+  await eventually(async () => (await b.stats()).tooOld > 0 || ((await get(b, 'entry', ['t'])), false));
+  await assertWorks(a, b, 'after');
+});
+
 test('somebody who answers garbage', async () => {
   const sockets = new Set();
   const answers = ['+OK\r\n', '$5\r\nhello\r\n', '*2\r\n:1\r\n:2\r\n', 'garbage\r\n\0\0', '$-1\r\n', ':7\r\n', '-ERR no\r\n'];

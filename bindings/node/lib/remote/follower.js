@@ -14,6 +14,7 @@ const { within } = require('./connection');
 const PAUSE_MS = [10, 1000];
 const ANSWER_MS = 1000;
 const ARRIVING_MS = 50; // an entry that is younger has just been written
+const EPOCH_JUMP = 2 ** 19; // more than marks make between two looks
 const HESITATION_MS = 100;
 const SAVE_EVERY_MS = 1000;
 const SAVE_AT_LEAST_MS = 10000;
@@ -32,12 +33,13 @@ class Follower {
   #id = START;
   #version = -1n;
   #sureAt;
-  #saved = { id: undefined, at: -Infinity, done: false };
+  #saved = { id: undefined, at: -Infinity };
   #waiting = [];
   #marking = Promise.resolve();
   #closed = false;
   #connection;
   #giveUp;
+  #epoch = 0; // when it was last looked at
   #serverMs; // what the server's clock said
   #serverMsAt; // when, on this process's
   #firstTry;
@@ -120,17 +122,18 @@ class Follower {
   }
 
   /**
-   * Whether the directory is another than the one that the place in the log was saved in:
-   * it was removed, or emptied by another process, and its marks with it.
+   * Whether the directory is another than before: removed, or emptied by another process,
+   * and the marks in it with it. A new one counts far from where the old one was.
    */
-  async isUprooted() {
-    return this.local.dir !== undefined && this.#saved.done && this.attached && (await this.local.load()) === undefined;
+  isUprooted() {
+    const before = this.#epoch;
+    this.#epoch = this.local.birth();
+    return this.attached && (this.#epoch < before || this.#epoch - before > EPOCH_JUMP);
   }
 
   /** Obeys the whole log again, from its beginning. */
   startOver() {
     this.generation = undefined;
-    this.#saved = { id: undefined, at: -Infinity, done: false };
     this.restart();
   }
 
@@ -177,6 +180,7 @@ class Follower {
     this.#id = known.id;
     this.#version = versionOfId(known.id);
     this.versions.load(known.versions);
+    this.#epoch = this.local.birth();
   }
 
   /**
@@ -199,12 +203,13 @@ class Follower {
     this.#id = START;
     this.#version = first.version - 1n;
     this.versions.clear();
-    this.versions.add(this.#version, this.local.birth());
+    this.#epoch = this.local.birth();
+    this.versions.add(this.#version, this.#epoch);
   }
 
   async #forget() {
     this.clears++;
-    this.#saved = { id: undefined, at: -Infinity, done: false };
+    this.#saved = { id: undefined, at: -Infinity };
     await this.local.clear();
   }
 
@@ -289,13 +294,9 @@ class Follower {
     const now = performance.now();
     const { id, at } = this.#saved;
     if (now - at < (this.#id === id ? SAVE_AT_LEAST_MS : SAVE_EVERY_MS)) return;
-    const saved = { id: this.#id, at: now, done: this.#saved.done };
-    this.#saved = saved;
+    this.#saved = { id: this.#id, at: now };
     const state = { generation: this.generation, id: this.#id, at: Date.now(), versions: this.versions.save() };
-    this.#marking
-      .then(() => this.local.save(state))
-      .then(() => (saved.done = true))
-      .catch(() => {});
+    this.#marking.then(() => this.local.save(state)).catch(() => {});
   }
 }
 

@@ -182,7 +182,7 @@ class Remote {
     this.#behind = isBehind ? position : undefined;
     const isAnother = String(generation) !== this.#follower.generation || last === undefined;
     if (isAnother || isStuck || this.#follower.isAhead(last)) this.#follower.restart();
-    else if (await this.#follower.isUprooted()) this.#follower.startOver();
+    else if (this.#follower.isUprooted()) this.#follower.startOver();
   }
 
   /** Follows what a read has shown about the server. */
