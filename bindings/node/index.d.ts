@@ -23,8 +23,38 @@ export interface Options {
   /** URLs whose fetches are not stored; `*` stands for any text. For unstable_cache
    * the URL is `unstable_cache <path> <key>`. NEXT_CACHE_NEVER_STORE. */
   neverStore?: (string | RegExp)[] | string;
+  /** A Valkey or Redis that machines share: a URL, a client of iovalkey, ioredis or redis
+   * (a pattern: duplicates of it are used), or either with more. NEXT_CACHE_VALKEY_URL. */
+  remote?: string | RemoteClient | RemoteOptions;
   /** "next" hands over to Next's own cache, without a rebuild. NEXT_CACHE_ENGINE. */
   engine?: 'nextcache' | 'next';
+}
+
+/** A client of iovalkey, ioredis or redis (node-redis 4 and 5), or of a cluster. */
+export interface RemoteClient {
+  duplicate(...args: any[]): unknown;
+  sendCommand(...args: any[]): unknown;
+}
+
+/** How machines share a cache; all but the first two may also stand in the URL's query. */
+export interface RemoteOptions {
+  url?: string;
+  client?: RemoteClient;
+  /** Of all keys, "nextcache". */
+  prefix?: string;
+  /** Looks into the log of invalidations before every get. */
+  strict?: boolean;
+  /** Whether `next build` connects. */
+  build?: boolean;
+  /** How long what cannot be looked up may be served, 60. */
+  unsureSeconds?: number;
+  /** Deadlines, 200 and 50. */
+  connectMs?: number;
+  getMs?: number;
+  /** Larger entries stay on their machine, 4MB. */
+  maxEntrySize?: Size;
+  /** The longest expiry of a key, 14 days. */
+  maxTtlSeconds?: number;
 }
 
 /** What a tag's entries are from now on: dead without durations; with them stale,
@@ -45,7 +75,9 @@ export function open(options?: Options): boolean;
 export function close(): void;
 
 /** Invalidates everything that carries one of the tags, in every process that
- * shares the directory. Resolves when neither a kill nor a power cut undoes it. */
+ * shares the directory. Resolves when neither a kill nor a power cut undoes it. With
+ * `remote`, on all machines; rejects with the code NEXTCACHE_NOT_GLOBAL when it is in
+ * force on this one alone, and kept to be sent later. */
 export function revalidateTag(tags: string | string[], durations?: Durations): Promise<void>;
 
 /** Invalidates what was rendered or fetched for a path, like Next's function. */
