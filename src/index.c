@@ -155,9 +155,17 @@ static bool header_is_intact(const nxc__header *h, uint32_t version) {
          h->header_bytes == PAGE && h->check == header_check(h);
 }
 
+/* Counts that only damage can have reached would make everything old, or from the
+ * future, for good. */
+static bool counts_are_sane(const nxc__header *h) {
+  return (atomic_load(&h->epoch) & ~NXC__EPOCH_DEAD) <= NXC__EPOCH_MAX &&
+         atomic_load(&h->floor) <= NXC__EPOCH_MAX && atomic_load(&h->origin) <= NXC__EPOCH_MAX;
+}
+
 static bool header_is_sane(const nxc__header *h, uint32_t version, uint64_t file_bytes) {
   return header_is_intact(h, version) && geometry_is_sane(&h->geometry) &&
-         h->file_bytes == file_bytes && layout_of(&h->geometry).end == file_bytes;
+         h->file_bytes == file_bytes && layout_of(&h->geometry).end == file_bytes &&
+         counts_are_sane(h);
 }
 
 /* After another boot the words may be older than what the disk holds: jump over

@@ -35,6 +35,7 @@ _Static_assert(sizeof(nxc__word) == 8 && ATOMIC_LLONG_LOCK_FREE == 2, "words are
 #define NXC__LOCK_LIVE 0       /* the byte that every process locks for reading */
 #define NXC__LOCK_COUNTERS 1   /* the first of the bytes that own a counter row */
 #define NXC__EPOCH_DEAD (UINT64_C(1) << 63)
+#define NXC__EPOCH_MAX ((uint64_t)1 << 53) /* above it is damage: births fit a double */
 #define NXC__ROW_DYING (UINT64_C(1) << 63)
 #define NXC__BOOT_JUMP (UINT64_C(1) << 20)
 

@@ -156,8 +156,14 @@ typedef struct opening {
   unsigned char dead_key[NXC__ID_SIZE]; /* of the first that died */
 } opening;
 
-static void note_death(opening *o, const nxc__index *index) {
+/* Where an index had counted to; 0 when somebody wrote over it. */
+static uint64_t epoch_of(const nxc__index *index) {
   uint64_t epoch = nxc__epoch_load(index) & ~NXC__EPOCH_DEAD;
+  return epoch <= NXC__EPOCH_MAX ? epoch : 0;
+}
+
+static void note_death(opening *o, const nxc__index *index) {
+  uint64_t epoch = epoch_of(index);
   if (epoch > o->epoch_above) o->epoch_above = epoch;
   if (!o->died) memcpy(o->dead_key, index->header->key, NXC__ID_SIZE);
   o->died = true;
@@ -371,7 +377,7 @@ static void kill_displaced(const nxc__store *s, const char *dir) {
 /* Begins with what is known of the store that stood there until now. */
 static void note_before(opening *o, const nxc__store *s) {
   kill_displaced(s, o->place->dir);
-  o->epoch_above = nxc__epoch_load(s->index) & ~NXC__EPOCH_DEAD;
+  o->epoch_above = epoch_of(s->index);
   if (atomic_load(&s->index->header->epoch) & NXC__EPOCH_DEAD) note_death(o, s->index);
 }
 

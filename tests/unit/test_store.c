@@ -209,6 +209,25 @@ static void who_saw_it_die_tells_a_store_that_another_made(void **state) {
   test_dir_remove(dir);
 }
 
+/* Or nothing that is put would ever be believed again: born before its time. */
+static void counts_that_only_damage_reaches_are_not_carried_on(void **state) {
+  (void)state;
+  char *dir = test_dir_make();
+  nxc__store *old = open_store(dir);
+  atomic_store(&old->index->header->epoch, UINT64_C(0x3baddeed12345678));
+  nxc__store *new = open_with(dir, 8 * MB, old);
+  assert_true(new->index->ino != old->index->ino);
+  assert_true(nxc__epoch_load(new->index) <= NXC__EPOCH_MAX);
+  atomic_store(&new->index->header->floor, UINT64_MAX / 5);
+  nxc__store *newer = open_with(dir, 8 * MB, NULL);
+  assert_true(newer->index->ino != new->index->ino);
+  assert_true(word(&newer->index->header->floor) <= NXC__EPOCH_MAX);
+  nxc__store_unref(old);
+  nxc__store_unref(new);
+  nxc__store_unref(newer);
+  test_dir_remove(dir);
+}
+
 static void an_index_without_its_data_is_replaced(void **state) {
   (void)state;
   char *dir = test_dir_make(), name[48], path[64];
@@ -303,6 +322,7 @@ int main(void) {
       cmocka_unit_test(after_a_clear_nothing_from_before_is_believed),
       cmocka_unit_test(a_newcomer_after_half_a_clear_believes_nothing_older),
       cmocka_unit_test(who_saw_it_die_tells_a_store_that_another_made),
+      cmocka_unit_test(counts_that_only_damage_reaches_are_not_carried_on),
       cmocka_unit_test(an_index_without_its_data_is_replaced),
       cmocka_unit_test(a_killed_store_is_dead_for_all_who_map_it),
       cmocka_unit_test(another_bound_is_taken_by_the_last_one_alone),
