@@ -1,23 +1,21 @@
 #!/usr/bin/env node
 'use strict';
-// npx nextcache: the command line tool, which is a program in C beside this
-// file, and two commands that know the project's JavaScript.
+// npx nextcache: the command line tool, which is a program in C, and two commands that know the project's JavaScript.
 
 const { spawn } = require('node:child_process');
-const fs = require('node:fs');
-const path = require('node:path');
+const { findTool, platform } = require('../lib/binaries');
 
-const TOOL = path.join(__dirname, 'nextcache');
 const CANNOT = 4;
 
 /** Runs the tool on our terminal; its exit code, or signal, becomes ours. */
 function run(args) {
-  if (!fs.existsSync(TOOL)) {
-    console.error(`nextcache: this package has no tool for ${process.platform}-${process.arch}; build it with CMake (target nextcache_node)`);
+  const file = findTool();
+  if (!file) {
+    console.error(`nextcache: there is no tool for ${platform}; were optional dependencies left out? It can be built with CMake (target nextcache_cli)`);
     process.exitCode = CANNOT;
     return;
   }
-  const tool = spawn(TOOL, args, { stdio: 'inherit' });
+  const tool = spawn(file, args, { stdio: 'inherit' });
   // A key on the terminal reaches both; the tool decides what it means.
   process.on('SIGINT', () => {});
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => tool.kill(signal));

@@ -1,6 +1,5 @@
 'use strict';
-// The native half. Required by a static relative path, so that every tracer
-// takes it along; a machine that cannot load it is told why, once.
+// The native half; a machine that cannot load it is told why, once.
 //
 // Next.js bundles these files into a Node proxy, and into a route that imports
 // `nextcache` without naming it in serverExternalPackages. A bundle can hold
@@ -16,7 +15,7 @@ if (process.env.__NEXT_BUNDLER) {
   problem = new Error('a bundled copy has no native half; add nextcache to serverExternalPackages in next.config');
 } else {
   try {
-    addon = require('../nextcache.node');
+    addon = require('./binaries').loadAddon();
   } catch (error) {
     problem = error;
   }
