@@ -144,6 +144,23 @@ test('the queue sends the last value of a key, and drops beyond its bound', asyn
   assert.equal(queue.bytes, 0);
 });
 
+test('the queue sends the values of a key one after the other', async () => {
+  const queue = new PutQueue();
+  const order = [];
+  const slow = (what, ms) => async () => {
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    order.push(what);
+  };
+  queue.add('a', 10, slow('a1', 40));
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  queue.add('a', 10, slow('a2', 0));
+  queue.add('b', 10, slow('b1', 0));
+  assert.equal(queue.bytes, 30);
+  await new Promise((resolve) => setTimeout(resolve, 80));
+  assert.deepEqual(order, ['b1', 'a1', 'a2']);
+  assert.equal(queue.bytes, 0);
+});
+
 test('log entries: what cannot be understood says so', () => {
   const entry = (...fields) => readEntry([Buffer.from('5-1'), fields.map((field) => Buffer.from(field))]);
   assert.deepEqual({ ...entry('k', '0', 't', '["a"]') }, { id: '5-1', version: versionOfId('5-1'), tags: ['a'], deadAfterMs: 0 });

@@ -10,7 +10,7 @@ class PutQueue {
   dropped = 0;
   #waiting = new Map(); // key -> {bytes, send}
   #bytes = 0;
-  #busy = 0;
+  #sending = new Set();
   #woken = false;
 
   /** `send` is called later; its promise must not reject. */
@@ -30,30 +30,37 @@ class PutQueue {
     });
   }
 
+  /** Waiting and on their way. */
   get bytes() {
     return this.#bytes;
   }
 
   clear() {
     this.dropped += this.#waiting.size;
-    this.#waiting.clear();
-    this.#bytes = 0;
+    for (const key of [...this.#waiting.keys()]) this.#remove(key);
   }
 
   #remove(key) {
-    const item = this.#waiting.get(key);
-    if (!item) return undefined;
+    this.#bytes -= this.#waiting.get(key)?.bytes ?? 0;
     this.#waiting.delete(key);
-    this.#bytes -= item.bytes;
-    return item;
+  }
+
+  /** The oldest key that waits, unless its value before is still on its way. */
+  #next() {
+    for (const key of this.#waiting.keys()) if (!this.#sending.has(key)) return key;
+    return undefined;
   }
 
   #pump() {
-    while (this.#busy < PARALLEL && this.#waiting.size > 0) {
-      const item = this.#remove(this.#waiting.keys().next().value);
-      this.#busy++;
-      item.send().finally(() => {
-        this.#busy--;
+    while (this.#sending.size < PARALLEL) {
+      const key = this.#next();
+      if (key === undefined) return;
+      const { bytes, send } = this.#waiting.get(key);
+      this.#waiting.delete(key);
+      this.#sending.add(key);
+      send().finally(() => {
+        this.#sending.delete(key);
+        this.#bytes -= bytes;
         this.#pump();
       });
     }
