@@ -19,6 +19,7 @@ const { shared } = require('./shared');
 
 const KEYS_MAX = 8192;
 const YOUNG_MS = 1000;
+const FROM = 9; // of an answer's terms; the next is when it ends
 
 const kept = shared('answers', () => new BoundedMap(KEYS_MAX));
 
@@ -33,7 +34,7 @@ function isSameList(list, before) {
 }
 
 class Answer {
-  constructor({ context, directory, classId }, { stamp, deadAt, created, revalidate }, answer, freshMs) {
+  constructor({ context, directory, classId }, found, answer, freshMs) {
     this.kind = context.kind;
     this.kindHint = context.kindHint;
     this.isFallback = context.isFallback;
@@ -42,13 +43,21 @@ class Answer {
     this.tags = copied(context.tags);
     this.softTags = copied(context.softTags);
     this.directory = directory;
-    const now = Date.now();
-    const until = Math.min(now + Math.min(YOUNG_MS, freshMs), deadAt, created + revalidate);
-    this.terms = [...stamp, classId, now, until]; // in the order of the addon
     this.value = new WeakRef(answer.value);
-    this.lastModified = answer.lastModified;
-    this.cacheControl = answer.cacheControl;
     this.hasLifetime = 'cacheControl' in answer;
+    this.terms = [...found.stamp, classId, 0, 0]; // in the order of the addon
+    this.renew(found, answer, freshMs);
+  }
+
+  /** What was worked out anew for the same question and value. */
+  renew({ stamp, deadAt, created, revalidate }, { lastModified, cacheControl }, freshMs) {
+    const { terms } = this;
+    const now = Date.now();
+    for (let i = 0; i < stamp.length; i++) terms[i] = stamp[i];
+    terms[FROM] = now;
+    terms[FROM + 1] = Math.min(now + Math.min(YOUNG_MS, freshMs), deadAt, created + revalidate);
+    this.lastModified = lastModified;
+    this.cacheControl = cacheControl;
   }
 
   isTo(context, directory) {
@@ -87,7 +96,9 @@ function answerAgain(engine, key, context, directory) {
 function keepAnswer(asked, found, answer, freshMs = Infinity) {
   const isRepeated = found.parts === true; // what is asked for once, as by a crawler, is not worth keeping
   if (!isRepeated || !found.stamp || answer.value === null) return;
-  kept.set(asked.key, new Answer(asked, found, answer, freshMs));
+  const before = kept.get(asked.key);
+  if (before?.isTo(asked.context, asked.directory) && before.value.deref() === answer.value) before.renew(found, answer, freshMs);
+  else kept.set(asked.key, new Answer(asked, found, answer, freshMs));
 }
 
 /** To be called where an answer depends on something that has changed in this process. */

@@ -347,7 +347,11 @@ function readFound({ numbers, whyTag }, parts) {
 }
 
 /** What a fresh hit in memory rests on. */
-const stampOf = (numbers) => Array.from({ length: STAMP_LENGTH }, (_, i) => numbers[STAMP + i]);
+function stampOf(numbers) {
+  const stamp = [];
+  for (let i = STAMP; i < STAMP + STAMP_LENGTH; i++) stamp.push(numbers[i]);
+  return stamp;
+}
 
 /** What a call of the addon gives: its result now, or as a promise. */
 function settled(call) {

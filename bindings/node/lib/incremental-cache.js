@@ -162,7 +162,7 @@ class CacheHandler {
     const freshMs = lastModified + revalidateMs - now;
     if (freshMs < 0) this.pending.begin(key, birth);
     debug?.('get', key, 'FETCH', freshMs < 0 && found.result === OK ? 'stale: expired' : hitInWords(found), found.inMemory ? 'memory' : 'disk');
-    return this.#answer({ key, context, classId }, found, { value, lastModified }, freshMs);
+    return this.#answer({ key, context, directory: this.serverDistDir, classId }, found, { value, lastModified }, freshMs);
   }
 
   async #setFetch(key, value, context) {
@@ -216,7 +216,7 @@ class CacheHandler {
     debug?.('get', key, kind, hitInWords(found), found.inMemory ? 'memory' : 'disk');
     const answer = this.#hit({ key, storage, context }, found, value, stored.cacheControl);
     if (stored.seed || value !== stored.value || retention(storage)) return answer;
-    return this.#answer({ key, context, classId }, found, answer);
+    return this.#answer({ key, context, directory: this.serverDistDir, classId }, found, answer);
   }
 
   /** A stored value as this way of asking may see it; undefined for a miss. */
@@ -317,7 +317,7 @@ class CacheHandler {
 
   /** Hands out an answer that may be given again, for so many milliseconds at most. */
   #answer(asked, found, answer, freshMs) {
-    if (!debug) keepAnswer({ ...asked, directory: this.serverDistDir }, found, answer, freshMs);
+    if (!debug) keepAnswer(asked, found, answer, freshMs);
     return answer;
   }
 
