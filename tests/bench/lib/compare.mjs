@@ -10,7 +10,7 @@
 //   goals(figures)   [{number, goal, figure, reached}]
 // and, run in the process of a subject,
 //   fill, begin, round(cache, setting, context, number) -> {metric: value}
-// Optional: `fresh`, a new process for every round; `memoryBytes`; `takesPart`;
+// Optional: `fresh`, a new process for every round; `keepsRedis`, which is not emptied; `memoryBytes`; `takesPart`;
 // `around(setting, work)`, what goes on beside the rounds.
 //
 // Rounds are made until the row's `seconds` are over (shared among its settings),
@@ -86,7 +86,7 @@ class Contestant {
 
   async prepare() {
     rmSync(this.folder, { recursive: true, force: true });
-    if (this.subject.needsRedis) this.redisUrl = await Redis.fresh();
+    if (this.subject.needsRedis) this.redisUrl = this.row.keepsRedis ? await Redis.running() : await Redis.fresh();
     this.process = await this.#open();
     const shape = this.setting.shape;
     const wrong = shape && this.row.checks !== false ? await this.process.ask('fidelity', shape) : [];

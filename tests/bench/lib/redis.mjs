@@ -27,6 +27,12 @@ export class Redis {
     return url;
   }
 
+  /** The same, as it is. */
+  static async running() {
+    Redis.#started ??= Redis.#start();
+    return (await Redis.#started).url;
+  }
+
   static async #start() {
     const port = await freePort();
     const folder = join(scratchFolder, 'redis');

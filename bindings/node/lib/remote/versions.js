@@ -56,7 +56,8 @@ class Versions {
     if (version < this.newest) return;
     this.#versions.push(version);
     this.#epochs.push(epoch);
-    if (this.#versions.length > this.#limit) this.#thin(this.#limit >> 1);
+    if (this.#versions.length <= this.#limit) return;
+    [this.#versions, this.#epochs] = this.#thinned(this.#limit >> 1);
   }
 
   clear() {
@@ -65,12 +66,11 @@ class Versions {
   }
 
   /** Fewer pairs make moments coarser, and reach back as far. */
-  #thin(wanted) {
+  #thinned(wanted) {
+    const last = this.#versions.length - 1;
     const step = Math.ceil(this.#versions.length / wanted);
-    const stays = (_, i) => i % step === 0 || i === this.#versions.length - 1;
-    const epochs = this.#epochs.filter(stays);
-    this.#versions = this.#versions.filter(stays);
-    this.#epochs = epochs;
+    const stays = (_, i) => i % step === 0 || i === last;
+    return [this.#versions.filter(stays), this.#epochs.filter(stays)];
   }
 
   /** The version that content born at an epoch has obeyed; undefined when too old. */
@@ -85,8 +85,8 @@ class Versions {
 
   /** At most `limit` pairs, to be kept over a restart. */
   save(limit = 256) {
-    if (this.#versions.length > limit * 2) this.#thin(limit);
-    return this.#versions.map((version, i) => [String(version), this.#epochs[i]]);
+    const [versions, epochs] = this.#thinned(limit);
+    return versions.map((version, i) => [String(version), epochs[i]]);
   }
 
   load(pairs) {
