@@ -1,0 +1,3 @@
+import * as nextcache from 'nextcache';
+
+export const opened: boolean = nextcache.open({ dir: '.cache' });

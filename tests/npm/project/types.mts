@@ -1,0 +1,12 @@
+import { open, stats, type Options } from 'nextcache';
+import CacheHandler from 'nextcache/cache-handler';
+import { createInvalidation } from 'nextcache/invalidation';
+import { GET } from 'nextcache/metrics';
+import { register } from 'nextcache/instrumentation';
+
+const options: Options = { maxMemorySize: '64MB', engine: 'nextcache' };
+const opened: boolean = open(options);
+// @ts-expect-error: no such engine
+open({ engine: 'redis' });
+export class Mine extends CacheHandler {}
+export { createInvalidation, GET, opened, register, stats };
