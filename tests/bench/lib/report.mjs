@@ -1,4 +1,5 @@
 // What was found, as Markdown.
+import { REASONS } from './reasons.mjs';
 import { withSpread } from './statistics.mjs';
 
 const line = (cells) => `| ${cells.join(' | ')} |`;
@@ -21,6 +22,13 @@ function figuresTable({ row, figures }) {
     subjects.filter((subject) => figures.of(setting, subject, metrics[0][0]))
       .map((subject) => [setting, subject, ...metrics.map(([metric]) => withSpread(figures.of(setting, subject, metric)))]));
   return table(['', 'who', ...metrics.map(([, unit]) => unit)], lines);
+}
+
+/** Why a goal is missed that was missed: what the profiles taught. */
+function reasonsList(goals) {
+  const missed = new Set(goals.filter(({ reached }) => reached === false).map(({ number }) => number));
+  const lines = [...missed].map((number) => `- ${number}: ${REASONS[number] ?? 'the reason is not known yet.'}`);
+  return lines.length > 0 ? [`Not reached, and why ([performance.md](performance.md) has the profiles):\n\n${lines.join('\n')}`] : [];
 }
 
 const goalsTable = (goals) => table(['', 'goal', 'figure', ''], goals.map(({ number, goal, figure, reached }) => [number, goal, figure, verdict(reached)]));
@@ -65,7 +73,7 @@ ${warnings.length > 0 ? `${warnings.join(' ')}\n\n` : ''}${table(['', ''], [
 export function document(all, plots, about) {
   const goals = all.flatMap((found) => found.goals).sort((a, b) => a.number - b.number);
   const missing = about.left.map(({ name, reason }) => `- ${name}: ${reason}`);
-  const parts = [preface(about), ...(goals.length > 0 ? ['## Goals', goalsTable(goals)] : []), ...(missing.length > 0 ? [`Not measured:\n\n${missing.join('\n')}`] : [])];
+  const parts = [preface(about), ...(goals.length > 0 ? ['## Goals', goalsTable(goals), ...reasonsList(goals)] : []), ...(missing.length > 0 ? [`Not measured:\n\n${missing.join('\n')}`] : [])];
   return `${[...parts, ...all.map((found) => section(found, plots.get(found.row.name)))].join('\n\n')}\n`;
 }
 
