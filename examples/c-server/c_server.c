@@ -28,6 +28,8 @@
 #define NAME_BYTES 64
 #define PRODUCTS "/products/"
 
+typedef enum MHD_Result result;
+
 /* A request, as microhttpd carries it from one call of serve() to the next. */
 typedef struct request {
   struct MHD_Connection *connection;
@@ -47,10 +49,12 @@ static nxc_cache *cache;
 static long revalidate_ms = 1000, render_ms = 200;
 static atomic_ulong renders;
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of the two below */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of what is below */
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static flight *flights;
-static bool ending;
+static unsigned requests;   /* that have begun and not ended */
+static bool ending;         /* the renderers are to end        */
+static atomic_bool closing; /* no further requests are wanted */
 
 static void *must(void *memory) {
   if (!memory) abort();
@@ -82,7 +86,7 @@ static flight *join(const char *name) {
   snprintf(f->name, sizeof f->name, "%s", name);
   f->next = flights;
   flights = f;
-  pthread_cond_signal(&changed);
+  pthread_cond_broadcast(&changed);
   return f;
 }
 
@@ -100,10 +104,10 @@ static void take_off_the_list(const flight *landed) {
 static nxc_entry *make_page(const flight *f) {
   char page[4096], tag[NAME_BYTES + 16];
   nxc_entry *entry = NULL;
-  int result = NXC_BORN_DEAD;
+  int rc = NXC_BORN_DEAD;
   snprintf(tag, sizeof tag, "product:%s", f->name);
   const nxc_slice tags[] = {slice_of("products"), slice_of(tag)};
-  for (int tries = 0; tries < TRIES && result == NXC_BORN_DEAD; tries++) {
+  for (int tries = 0; tries < TRIES && rc == NXC_BORN_DEAD; tries++) {
     nxc_entry_unref(entry);
     uint64_t birth = nxc_birth(cache); /* before the data is read */
     nxc_slice part = {page, render(f->name, page, sizeof page)};
@@ -117,7 +121,7 @@ static nxc_entry *make_page(const flight *f) {
                                .part_count = 1};
     if (nxc_entry_create(cache, &record, &entry) != NXC_OK) abort(); /* out of memory */
     take_off_the_list(f);
-    result = nxc_put_entry(cache, entry);
+    rc = nxc_put_entry(cache, entry);
   }
   return entry;
 }
@@ -150,16 +154,16 @@ static void *renderer(void *unused) {
 
 /* ---- answering --------------------------------------------------------------------------- */
 
-static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *type,
-                              struct MHD_Response *response) {
+static result answer(struct MHD_Connection *connection, unsigned status, const char *type,
+                     struct MHD_Response *response) {
   MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-  enum MHD_Result result = MHD_queue_response(connection, status, response);
+  if (closing) MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+  result queued = MHD_queue_response(connection, status, response);
   MHD_destroy_response(response);
-  return result;
+  return queued;
 }
 
-static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned status,
-                                   const char *text) {
+static result answer_text(struct MHD_Connection *connection, unsigned status, const char *text) {
   return answer(connection, status, "text/plain; charset=utf-8",
                 MHD_create_response_from_buffer(strlen(text), (void *)text, MHD_RESPMEM_MUST_COPY));
 }
@@ -169,8 +173,7 @@ static void release(void *entry) {
 }
 
 /* Sends a page out of its entry, without a copy; takes the reference. */
-static enum MHD_Result answer_page(struct MHD_Connection *connection, nxc_entry *page,
-                                   const char *how) {
+static result answer_page(struct MHD_Connection *connection, nxc_entry *page, const char *how) {
   nxc_slice body = nxc_entry_part(page, 0);
   struct MHD_Response *response = must(MHD_create_response_from_buffer_with_free_callback_cls(
       body.size, (void *)body.data, release, page));
@@ -178,35 +181,33 @@ static enum MHD_Result answer_page(struct MHD_Connection *connection, nxc_entry 
   return answer(connection, MHD_HTTP_OK, "text/html; charset=utf-8", response);
 }
 
-static enum MHD_Result serve_product(request *r, const char *name) {
+static result serve_product(request *r, const char *name) {
   if (r->page) return answer_page(r->connection, nxc_entry_ref(r->page), "MISS");
   nxc_query query = {.key = slice_of(name)};
   nxc_found found;
-  int result = nxc_get(cache, &query, &found);
-  if (result == NXC_OK) return answer_page(r->connection, found.entry, "HIT");
+  int verdict = nxc_get(cache, &query, &found);
+  if (verdict == NXC_OK) return answer_page(r->connection, found.entry, "HIT");
   pthread_mutex_lock(&lock);
-  bool too_late = ending && result == NXC_MISS;
   flight *f = ending ? NULL : join(name);
-  if (f && result == NXC_MISS) {
+  if (f && verdict == NXC_MISS) {
     r->next = f->waiting;
     f->waiting = r;
     MHD_suspend_connection(r->connection);
   }
   pthread_mutex_unlock(&lock);
-  if (result == NXC_STALE) return answer_page(r->connection, found.entry, "STALE");
-  return too_late ? answer_text(r->connection, MHD_HTTP_SERVICE_UNAVAILABLE, "ending\n") : MHD_YES;
+  if (verdict == NXC_STALE) return answer_page(r->connection, found.entry, "STALE");
+  return f ? MHD_YES : MHD_NO;
 }
 
-static enum MHD_Result serve_invalidation(struct MHD_Connection *connection) {
+static result serve_invalidation(struct MHD_Connection *connection) {
   const char *tag = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "tag");
   if (!tag) return answer_text(connection, MHD_HTTP_BAD_REQUEST, "which tag?\n");
-  int result = nxc_mark(cache, &(nxc_slice){tag, strlen(tag)}, 1, 0);
-  return result >= 0
-             ? answer_text(connection, MHD_HTTP_OK, "done\n")
-             : answer_text(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, nxc_strerror(result));
+  int rc = nxc_mark(cache, &(nxc_slice){tag, strlen(tag)}, 1, 0);
+  return rc >= 0 ? answer_text(connection, MHD_HTTP_OK, "done\n")
+                 : answer_text(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, nxc_strerror(rc));
 }
 
-static enum MHD_Result serve_metrics(struct MHD_Connection *connection) {
+static result serve_metrics(struct MHD_Connection *connection) {
   char text[512];
   nxc_stats s = {0};
   nxc_stats_get(cache, &s);
@@ -219,15 +220,23 @@ static enum MHD_Result serve_metrics(struct MHD_Connection *connection) {
   return answer_text(connection, MHD_HTTP_OK, text);
 }
 
+static void count_request(int change) {
+  pthread_mutex_lock(&lock);
+  requests += (unsigned)change;
+  if (!requests) pthread_cond_broadcast(&changed);
+  pthread_mutex_unlock(&lock);
+}
+
 /* Called when a request's head is there, when its body is, and after MHD_resume_connection(). */
-static enum MHD_Result serve(void *unused, struct MHD_Connection *connection, const char *url,
-                             const char *method, const char *version, const char *body,
-                             size_t *body_size, void **state) {
+static result serve(void *unused, struct MHD_Connection *connection, const char *url,
+                    const char *method, const char *version, const char *body, size_t *body_size,
+                    void **state) {
   (void)unused, (void)version, (void)body;
   request *r = *state;
   if (!r) {
     r = *state = must(calloc(1, sizeof *r));
     r->connection = connection;
+    count_request(1);
     return MHD_YES;
   }
   if (*body_size) return *body_size = 0, MHD_YES; /* nobody wants it */
@@ -245,8 +254,10 @@ static void after_request(void *unused, struct MHD_Connection *connection, void 
                           enum MHD_RequestTerminationCode why) {
   (void)unused, (void)connection, (void)why;
   request *r = *state;
-  if (r) nxc_entry_unref(r->page);
+  if (!r) return;
+  nxc_entry_unref(r->page);
   free(r);
+  count_request(-1);
 }
 
 /* ---- the process ---------------------------------------------------------------------------- */
@@ -255,8 +266,8 @@ static void tell(void *file, const char *message) {
   fprintf(file, "c-server: %s\n", message);
 }
 
-/* Runs until SIGTERM or SIGINT. What has been begun is finished: no connection may be
- * suspended when the daemon stops. */
+/* Runs until SIGTERM or SIGINT. What has been begun is finished and sent; no connection
+ * may be suspended when the daemon stops. */
 static void run(struct MHD_Daemon *daemon, const sigset_t *signals) {
   pthread_t threads[RENDERERS];
   int signal;
@@ -265,7 +276,9 @@ static void run(struct MHD_Daemon *daemon, const sigset_t *signals) {
   fflush(stdout);
   sigwait(signals, &signal);
   close(MHD_quiesce_daemon(daemon));
+  closing = true;
   pthread_mutex_lock(&lock);
+  while (requests) pthread_cond_wait(&changed, &lock);
   ending = true;
   pthread_cond_broadcast(&changed);
   pthread_mutex_unlock(&lock);

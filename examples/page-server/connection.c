@@ -593,4 +593,9 @@ void worker_check_site(worker *w) {
   if (w->site && !site_is_over(w->site)) return;
   site_free(w->site);
   w->site = site_load(w->site_dir);
+  const char *closed = site_closed(w->site);
+  if (!w->tells) return;
+  printf("%s%s\n", closed ? "everything goes to Next.js: " : "the site is open",
+         closed ? closed : "");
+  fflush(stdout);
 }

@@ -25,6 +25,7 @@ typedef struct worker {
   struct sockaddr_storage upstream; /* where Next.js listens */
   site *site;
   uint64_t site_checked; /* on the loop's clock */
+  bool tells;            /* one of them says what has become of the site */
   answer_pairs pairs;
   char date[64];
   time_t date_of;
@@ -39,7 +40,7 @@ void connection_accept(uv_stream_t *listener, int status);
  * that only wait for another request. */
 void connection_sweep(worker *w, bool all);
 void connection_close_all(worker *w);
-/* Reads the site again when its build has changed. */
+/* Reads the site again when its build has changed, and says whether it is closed. */
 void worker_check_site(worker *w);
 
 #endif

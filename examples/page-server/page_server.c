@@ -195,15 +195,14 @@ static bool open_workers(server *s, const settings *set) {
     w->cache = s->cache;
     w->site_dir = set->site;
     w->upstream = next;
+    w->tells = i == 0;
     int rc = worker_open(w, &address);
     if (rc == 0) continue;
     fprintf(stderr, "page-server: cannot listen on %s: %s\n", set->listen, uv_strerror(rc));
     return false;
   }
-  const char *closed = site_closed(s->workers[0].site);
   uv_ip_name((struct sockaddr *)&address, name, sizeof name);
   printf("listening on %s:%d\n", name, ntohs(((struct sockaddr_in *)&address)->sin_port));
-  if (closed) printf("everything goes to Next.js: %s\n", closed);
   fflush(stdout);
   return true;
 }

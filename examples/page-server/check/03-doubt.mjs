@@ -138,6 +138,11 @@ async function checkSites(folder, next) {
     site.write(MANIFESTS[1], proxy([any]));
     await sleep(150);
     assert.equal(await isServed(server), false);
+    await server.printed(/the site is open\n[^]*$/);
+    site.write(MANIFESTS[1], '{');
+    await sleep(150);
+    assert.equal(await isServed(server), false);
+    await server.printed(/everything goes to Next\.js: \.next\/server\/functions-config-manifest\.json cannot be read/);
     await server.end();
   });
 }
