@@ -4,7 +4,7 @@ export const REASONS = {
   1: 'what is left of a hit is an asynchronous function, a look into a Map, a WeakRef and one native call; none of them can go.',
   2: 'Buffers below 64 KB are copied, each costs a microsecond or two to make, and V8 collects what was handed out in the measured time.',
   3: "every record is copied out of the page cache into memory of its own, which the kernel clears first, and its checksum is verified; lmdb reads its mapping and verifies nothing. A fresh process also runs JavaScript that is not compiled yet.",
-  4: 'two thirds of a set are the way to the thread pool and back. A write on the thread of JavaScript would save it, but sleeps up to 0.1 s where the kernel must first read the rest of a page.',
+  4: 'a fifth of its CPU is the way to the thread pool and back, a fifth the write, a third V8. A write on the thread of JavaScript would save the first, but sleeps up to 0.1 s where the kernel must first read the rest of a page.',
   5: 'one operation in ten is a set, which costs what goal 4 says; lmdb collects the writes of a while into one transaction.',
   8: "the figure without any cache is the floor under every ratio of delays; the longest calls are those in which V8 collects garbage, or the system gives the processor to another process.",
   9: 'between the mark and the first miss lie the turns of two event loops, and the flush is that of the disk.',
