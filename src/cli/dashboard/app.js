@@ -319,7 +319,8 @@ function showStatus() {
 async function turn() {
   if (!paused && !document.hidden) {
     try {
-      showData(await ask(`/data.json?since=${samples.at(-1)?.[0] ?? 0}`));
+      const data = await ask(`/data.json?since=${samples.at(-1)?.[0] ?? 0}`);
+      if (!paused) showData(data); // else it was paused meanwhile, and is asked for again
       if (Date.now() - entriesAt >= ENTRIES_EVERY_MS) await askEntries();
       answeredAt = Date.now();
     } catch (error) {
