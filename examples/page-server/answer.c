@@ -39,10 +39,14 @@ static void digest_of(const nxc_entry *entry, unsigned char out[EVP_MAX_MD_SIZE]
   EVP_Digest(bytes.data, bytes.size, out, NULL, EVP_sha256(), NULL);
 }
 
+/* Encodings are part of the key as they were asked for, and not as they were answered: how
+ * Next.js chooses among them is its own business. */
 static int key_of(const site *s, const question *q, char *key, size_t size) {
   return snprintf(key, size, "r:%s:%c:%s:%s", site_namespace(s), q->method, q->accept, q->path);
 }
 
+/* What is stale is left to Next.js: only a request that reaches it makes it render anew. The
+ * look-up may read the disk, as nginx does: that takes less than a way to Next.js. */
 static nxc_entry *fresh(nxc_cache *cache, nxc_slice key, unsigned class_id) {
   nxc_query query = {.key = key, .class_id = class_id};
   nxc_found found;
@@ -111,6 +115,7 @@ static bool is_known_vary(const char *value, size_t size) {
   return true;
 }
 
+/* Only what Next.js lets shared caches keep; it writes this header in lower case. */
 static void note_cache_control(reading *r, const char *value, size_t size) {
   char text[256];
   snprintf(text, sizeof text, "%.*s", (int)size, value);
@@ -137,6 +142,8 @@ static bool note_line(reading *r, const char *name, size_t size, const char *val
   return true;
 }
 
+/* Splits the lines at Date, where Node.js puts those of the connection: the answer is sent
+ * with the same order of headers. */
 static bool read_head(reading *r, nxc_slice raw) {
   const char *at = raw.data, *end = memmem(raw.data, raw.size, "\r\n\r\n", 4);
   if (!end) return false;
@@ -173,6 +180,7 @@ static int end_message(http_parser *p) {
   return 0;
 }
 
+/* The body as it was before it was compressed; false where it is damaged or too large. */
 static bool unpack(buffer *body) {
   z_stream z = {.next_in = (Bytef *)body->data, .avail_in = (uInt)body->size};
   buffer out = {0};
@@ -322,6 +330,7 @@ static bool keep(nxc_cache *cache, const site *s, const reading *r, const nxc_en
   return result == NXC_OK || result == NXC_MEMORY_ONLY;
 }
 
+/* An entry of the same millisecond might be one that replaced what was answered. */
 static bool is_older(const nxc_entry *entry, int64_t asked_ms) {
   nxc_record record;
   nxc_entry_read(entry, &record);

@@ -24,6 +24,8 @@
 #define LEARN_BYTES (8u << 20)
 #define READ_BYTES 65536
 
+/* The connection to Next.js. libuv frees it when it has closed it, which may be after its
+ * owner is gone. */
 typedef struct upstream {
   uv_tcp_t tcp;
   uv_connect_t connect;
@@ -61,6 +63,7 @@ static void free_upstream(uv_handle_t *handle) {
   free(handle->data);
 }
 
+/* Also in the middle of an answer: what Next.js still sends belongs to nobody. */
 static void drop_upstream(connection *c) {
   upstream *up = c->up;
   if (!up) return;
@@ -167,6 +170,7 @@ static void send_text(connection *c, const char *text) {
   send_copy(c, (uv_stream_t *)&c->tcp, text, strlen(text));
 }
 
+/* Made once a second, as Node.js does. */
 static const char *date(worker *w) {
   struct tm parts;
   time_t now = time(NULL);
@@ -266,6 +270,8 @@ static void end_answer(connection *c) {
   c->learning = false;
   c->copy.size = c->outbox.size = 0;
   if (!upstream_stays) drop_upstream(c);
+  /* Of a request that has been answered early, what is left of its body would be taken for
+   * the next request. */
   if (!c->keep_alive || !upstream_stays || !c->request_over || c->worker->stopping) {
     end_connection(c);
     return;
@@ -282,6 +288,7 @@ static int on_answer_head(http_parser *p) {
   return c->parser.method == HTTP_HEAD; /* 1: no body follows */
 }
 
+/* Called inside the parser, which must not be touched here; see on_upstream_bytes(). */
 static int on_answer_end(http_parser *p) {
   connection *c = p->data;
   if (p->status_code >= 200) c->answer_over = true; /* not "100 Continue" */
@@ -291,6 +298,9 @@ static int on_answer_end(http_parser *p) {
 static const http_parser_settings ANSWERS = {.on_headers_complete = on_answer_head,
                                              .on_message_complete = on_answer_end};
 
+/* Next.js has closed its side: between two answers; before one, because it closes what is
+ * idle while we write, so a request without a body is sent once more; or as the end of an
+ * answer without a length. */
 static void on_upstream_end(connection *c) {
   bool again = c->up->used && !c->answer_begun && c->request_over && !c->has_body;
   if (c->state == READING) {
@@ -419,6 +429,8 @@ static int on_value(http_parser *p, const char *data, size_t size) {
   return 0;
 }
 
+/* A request that may be answered here is not sent on yet: it has no body, so its end comes
+ * at once. Any other goes to Next.js while its body is still coming. */
 static int on_head(http_parser *p) {
   connection *c = p->data;
   worker_check_site(c->worker);
@@ -476,7 +488,7 @@ static int on_end(http_parser *p) {
   } else if (c->chunked) {
     to_upstream(c, "0\r\n\r\n", 5);
   }
-  http_parser_pause(p, 1);
+  http_parser_pause(p, 1); /* so that feed() sees where the next request begins */
   return 0;
 }
 
@@ -490,6 +502,7 @@ static const http_parser_settings REQUESTS = {
     .on_message_complete = on_end,
 };
 
+/* What is not HTTP, or ambiguous: a length beside chunks, for example. */
 static void refuse(connection *c) {
   if (c->state == READING)
     send_text(c, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
@@ -567,6 +580,7 @@ void connection_accept(uv_stream_t *listener, int status) {
   read_on(c);
 }
 
+/* A client that has sent nothing of a request may be sent away without harm. */
 static uint64_t patience(const connection *c) {
   bool idle = c->state == READING && uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp) == 0;
   if (!idle) return ANSWER_MS;

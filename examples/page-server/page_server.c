@@ -85,6 +85,7 @@ static void on_stop(uv_async_t *async) {
   connection_sweep(w, true);
 }
 
+/* One round of the loop at a time, so that the end is noticed: the sweep's timer bounds it. */
 static void run(void *arg) {
   worker *w = arg;
   uint64_t stopped_at = 0;
@@ -96,6 +97,7 @@ static void run(void *arg) {
   }
 }
 
+/* With SO_REUSEPORT every thread has a queue of its own, and none wakes for another's client. */
 static int listen_at(worker *w, const struct sockaddr *address) {
   int fd, on = 1, rc = uv_tcp_init_ex(&w->loop, &w->listener, address->sa_family);
   w->listener.data = w;
@@ -156,6 +158,7 @@ static void on_end(uv_signal_t *signal, int number) {
   uv_stop(signal->loop);
 }
 
+/* Before anything is printed: whoever waits for the first line may then signal. */
 static void watch_signals(server *s) {
   static const int numbers[] = {SIGUSR1, SIGTERM, SIGINT};
   static uv_signal_t signals[3];
@@ -171,6 +174,7 @@ static void tell(void *arg, const char *message) {
   fprintf(stderr, "page-server: %s\n", message);
 }
 
+/* The same directory, the same user and the same library version's format as the site's. */
 static bool open_cache(server *s, const settings *set) {
   nxc_options options;
   char dir[PATH_MAX];

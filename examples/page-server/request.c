@@ -89,6 +89,7 @@ static bool read_if_none_match(request *r, const char *value, size_t size) {
   return true;
 }
 
+/* Whoever has these sees drafts; whether they are valid is for Next.js to say. */
 static bool is_draft(const char *value, size_t size) {
   return contains(value, size, "__prerender_bypass") ||
          contains(value, size, "__next_preview_data");
@@ -153,6 +154,7 @@ void request_add_value(request *r, const char *data, size_t size) {
   buffer_add(&r->head, data, size);
 }
 
+/* When the head is whole: names and values come from the parser in pieces. */
 static void note_headers(request *r, const site *s) {
   const char *at = memchr(r->head.data, '\n', r->head.size) + 1, *end = r->head.data + r->head.size;
   while (at < end) {
@@ -165,6 +167,7 @@ static void note_headers(request *r, const site *s) {
   }
 }
 
+/* The client's own X-Forwarded-For stays; Node.js joins the lines in their order. */
 void request_end_head(request *r, const http_parser *p, const site *s, const char *peer) {
   end_line(r, p);
   note_headers(r, s);
@@ -180,7 +183,8 @@ static int hex_digit(char c) {
   return at ? (int)(at - digits) : -1;
 }
 
-/* The path, decoded as far as it is certain: of what is escaped only bytes of UTF-8. */
+/* The path, decoded as far as it is certain: of what is escaped only bytes of UTF-8. Whether
+ * an escaped slash or letter is the same as a plain one differs between parts of Next.js. */
 static bool decode_path(const char *text, size_t size, char *out, size_t room) {
   static const char plain[] = "-._~!$&'()*+,;=:@/";
   size_t n = 0;

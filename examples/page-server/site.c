@@ -48,6 +48,8 @@ static const char *const FILES[] = {
 };
 #define FILE_COUNT (sizeof FILES / sizeof *FILES)
 
+/* Of a file, to notice that it was replaced: a build writes some of them twice in the same
+ * millisecond, and tools set the time of modification. */
 typedef struct stamp {
   ino_t inode;
   off_t size;
@@ -136,6 +138,8 @@ static bool is_standalone(const site *s) {
   return is;
 }
 
+/* A custom server may do anything before Next.js sees a request, so what starts the site has
+ * to be known. */
 static bool check_server(site *s) {
   if (is_standalone(s)) return true;
   for (size_t i = 1; i <= 4; i++) {
@@ -174,7 +178,8 @@ static void digest_part(EVP_MD_CTX *hash, const buffer *part) {
   EVP_DigestUpdate(hash, part->data, part->size);
 }
 
-/* As computeNamespace() of the handler. */
+/* As computeNamespace() of the handler, in bindings/node/lib/namespace.js. Were they to
+ * differ, no entry would be found, and every request go to Next.js. */
 static bool read_namespace(site *s) {
   buffer parts[5] = {{0}, {0}, {0}, {0}, {0}};
   unsigned char digest[EVP_MAX_MD_SIZE];
@@ -198,6 +203,8 @@ static bool read_namespace(site *s) {
 
 /* ---- what goes to Next.js -------------------------------------------------------------- */
 
+/* JavaScript's regular expressions, as far as Next.js makes them, are PCRE's too. Letters
+ * match in both cases: a guard that is too wide costs a way to Next.js, nothing else. */
 static pcre2_code *compile(const char *text) {
   int error;
   size_t at;
@@ -339,6 +346,8 @@ static bool fits(const char *pattern, const char *path) {
   }
 }
 
+/* Both spellings of a key: the path alone, as Next.js had it before 15.5.27 and 16.3.8, and
+ * with the hash of a route that fits. Which of them is stored shows when it is looked up. */
 bool site_source_key(const site *s, const char *path, size_t number, char *key, size_t size) {
   const char *stored = strcmp(path, "/") == 0 ? "/index" : path;
   if (number == 0) return (size_t)snprintf(key, size, "p:%s:%s", s->namespace, stored) < size;
