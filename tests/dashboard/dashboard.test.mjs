@@ -100,7 +100,7 @@ describe('a page while servers work', () => {
     for (const [tag, reason] of [['category-bags', 'new collection'], ['stock', 'delivery arrived'], ['prices', 'spring sale']]) {
       execFileSync(tool, ['invalidate', tag, '--reason', reason, '--dir', project.cache]);
     }
-    await until(async () => /prices.*spring sale/.test(await textOf(light.page, 'invalidations')), 'the reason', 30_000);
+    await until(async () => /prices.*spring sale/.test(await textOf(light.page, 'invalidations')), 'the reason', 60_000);
   });
 
   test('plots are drawn, and redrawn in the colours of the scheme', async () => {
