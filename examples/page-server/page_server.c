@@ -69,6 +69,7 @@ static bool read_address(const char *text, struct sockaddr_storage *out) {
 
 static void on_sweep(uv_timer_t *timer) {
   worker *w = timer->data;
+  worker_check_site(w); /* also where nobody asks */
   connection_sweep(w, w->stopping);
 }
 
