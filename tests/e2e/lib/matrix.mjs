@@ -41,7 +41,7 @@ const PREFACE = `# Which Next.js, and what works
 
 Written by \`tests/e2e/run\`, from what it saw; not by hand. For each release it builds small real apps, starts them and
 asks them over HTTP and in Chromium. "ok 9" stands for nine checks that hold; the checks are in
-[tests/e2e/checks](../tests/e2e/checks), one file for each area. "n/a" has its reason below the table.
+[tests/e2e/checks](../tests/e2e/checks), one file for each area. "n/a" has its reason below the table. Operating systems, processors and libcs: [platforms.md](platforms.md).
 `;
 
 const OWN = (asked) => `## What differs from Next's own cache
