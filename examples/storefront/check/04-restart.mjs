@@ -13,6 +13,11 @@ function sum(counters) {
   return Object.values(counters).reduce((total, count) => total + count, 0);
 }
 
+async function hits(server) {
+  const { memoryHits, diskHits } = await server.stats();
+  return sum(memoryHits) + sum(diskHits);
+}
+
 export async function run(t) {
   const tree = await t.tree();
   let server = await tree.start();
@@ -43,14 +48,15 @@ export async function run(t) {
       await end(server);
       t.backOffice.counts.clear();
       server = await tree.start();
-      const before = sum((await server.stats()).diskHits);
+      const before = await hits(server);
       const now = await visit(server, paths);
       for (const path of paths) {
         assert.equal(now.get(path).madeAt, known.get(path).madeAt, `${path} was made again`);
         if (!silent.includes(path)) assert.equal(now.get(path).cache, 'HIT', path);
       }
       assert.equal(t.backOffice.asked('/products/holm-rug') + t.backOffice.asked('/products/juniper-teapot'), 0);
-      assert.ok(sum((await server.stats()).diskHits) >= before + paths.length, 'the answers came from the disk');
+      // From the disk, or from what instrumentation.js lifted into memory at the start.
+      assert.ok((await hits(server)) >= before + paths.length, 'the answers came from the cache');
     });
   }
 }
