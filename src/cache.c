@@ -299,7 +299,7 @@ static void move_records(void *arg) {
     atomic_store(&e->mover_wanted, false);
     nxc__ring_move(&m->store->ring, is_worth_moving, m);
     atomic_store(&e->mover_busy, false);
-    /* Half a segment was written meanwhile: the next one is due already. */
+    /* Another segment was entered meanwhile: its successor is due already. */
   } while (atomic_load(&e->mover_wanted) && !atomic_exchange(&e->mover_busy, true));
   nxc__store_unref(m->store);
   free(m);
