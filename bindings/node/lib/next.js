@@ -19,21 +19,30 @@ const DEFAULT_HANDLERS = ['server/lib/cache-handlers/default.js', 'server/lib/ca
 const IMAGE_OPTIMIZER = 'server/image-optimizer.js';
 const WORK_STORAGE = 'server/app-render/work-async-storage.external.js';
 const DEFAULT_MEMORY_BYTES = 50 * 2 ** 20;
+const SEARCH_EVERY_MS = 1000;
 
-/** The package directory of the running Next.js; undefined outside of it. */
-function nextDirectory() {
-  const state = shared('next.directory', () => ({ found: undefined }));
-  if (state.found) return state.found;
+function findNextDirectory() {
   for (const file of Object.keys(Module._cache)) {
     const at = file.lastIndexOf(DIST);
-    if (at !== -1) return (state.found = file.slice(0, at + DIST.length - 'dist/'.length - 1));
+    if (at !== -1) return file.slice(0, at + DIST.length - 'dist/'.length - 1);
   }
   try {
     const resolve = Module.createRequire(path.join(/* turbopackIgnore: true */ projectRoot(), 'package.json')).resolve;
-    return (state.found = path.dirname(resolve('next/package.json')));
+    return path.dirname(resolve('next/package.json'));
   } catch {
     return undefined;
   }
+}
+
+/**
+ * The package directory of the running Next.js; undefined outside of it, where it is
+ * looked for again, but not with every call: a search takes as long as many gets.
+ */
+function nextDirectory() {
+  const state = shared('next.directory', () => ({ found: undefined, searchedAt: -Infinity }));
+  if (state.found || performance.now() - state.searchedAt < SEARCH_EVERY_MS) return state.found;
+  state.searchedAt = performance.now();
+  return (state.found = findNextDirectory());
 }
 
 function readVersion() {
@@ -73,7 +82,9 @@ const loadModule = (name) => Module.createRequire(moduleFile(name))(moduleFile(n
  * it has revalidated; undefined outside of a request.
  */
 function currentWork() {
-  return loadedModule(WORK_STORAGE)?.workAsyncStorage?.getStore();
+  const state = shared('next.work', () => ({ storage: undefined }));
+  state.storage ??= loadedModule(WORK_STORAGE)?.workAsyncStorage;
+  return state.storage?.getStore();
 }
 
 /** revalidateTag and updateTag, as far as the running Next.js has them. */
