@@ -7,6 +7,8 @@
  *   pread, pwrite   the same 4 KB alone, in a file that exists
  *   copy      memcpy of 4 KB, from place to place in 64 MB
  *   flush     microseconds of one msync of one page of a mapped file
+ *   obeyed    microseconds from the call of a mark until another process, which gets an
+ *             entry of that tag without end, misses it
  *   consumed  bytes of the ring that distinct puts took, by bytes of their contents
  *
  * Prints "<name> <threads or bytes> <number>" lines for one short round; tests/bench/run
@@ -24,6 +26,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,6 +38,8 @@
 #define BATCH 64 /* operations between two looks at the clock */
 #define THREADS_MAX 2
 #define FLUSHES 41
+#define MARKS 41
+#define PATIENCE_US 10e6
 
 static nxc_cache *cache;
 static unsigned char *area; /* what is put, and copied from */
@@ -212,6 +217,73 @@ static void measure_flush(void) {
   printf("flush 1 %.1f\n", times[FLUSHES / 2]);
 }
 
+/* What the one who marks and the one who looks share. */
+typedef struct meeting {
+  atomic_int wanted; /* which mark is next; -1: the end */
+  atomic_int seen;   /* for which of them the entry is looked at */
+  atomic_int missed; /* after which of them it was missed */
+  double missed_us;  /* when */
+} meeting;
+
+static void await(atomic_int *at_least, int i) {
+  for (double end = now_us() + PATIENCE_US; atomic_load(at_least) < i;) {
+    if (now_us() > end) fail("the other process");
+  }
+}
+
+static int get_key(unsigned key) {
+  char name[32];
+  nxc_query query = {.key = {name, name_of(key, name)}};
+  nxc_found found;
+  int result = nxc_get(cache, &query, &found);
+  nxc_entry_unref(found.entry);
+  return result;
+}
+
+static void look(const char *root, meeting *m) {
+  open_cache(root, "obeyed", UINT64_C(8) << 20);
+  for (int i = 0, wanted; (wanted = atomic_load(&m->wanted)) >= 0;) {
+    if (wanted < i || get_key(0) != NXC_OK) continue;
+    atomic_store(&m->seen, i);
+    while (get_key(0) == NXC_OK) {}
+    m->missed_us = now_us();
+    atomic_store(&m->missed, i++);
+  }
+  nxc_close(cache);
+}
+
+static double mark_once(meeting *m, int i) {
+  nxc_slice tag = {"catalogue", 9};
+  put_key(0, SIZE);
+  atomic_store(&m->wanted, i);
+  await(&m->seen, i);
+  double begin = now_us();
+  if (nxc_mark(cache, &tag, 1, 0) != NXC_OK) fail("nxc_mark");
+  await(&m->missed, i);
+  return m->missed_us - begin;
+}
+
+static void measure_obeyed(const char *root) {
+  double times[MARKS];
+  meeting *m = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (m == MAP_FAILED) fail("mmap");
+  *m = (meeting){.seen = -1, .missed = -1};
+  pid_t other = fork(); /* no cache is open now */
+  if (other < 0) fail("fork");
+  if (other == 0) {
+    look(root, m);
+    _exit(0);
+  }
+  open_cache(root, "obeyed", UINT64_C(8) << 20);
+  for (int i = 0; i < MARKS; i++) times[i] = mark_once(m, i);
+  atomic_store(&m->wanted, -1);
+  waitpid(other, NULL, 0);
+  nxc_close(cache);
+  munmap(m, SIZE);
+  qsort(times, MARKS, sizeof *times, by_value);
+  printf("obeyed 1 %.2f\n", times[MARKS / 2]);
+}
+
 static uint64_t ring_position(void) {
   nxc__store *store = nxc__store_of(cache->engine);
   uint64_t cursor = atomic_load(&store->index->header->cursor);
@@ -249,6 +321,7 @@ int main(int argc, char **argv) {
   measure_cache(argv[1]);
   measure_machine(argv[1]);
   measure_flush();
+  measure_obeyed(argv[1]);
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) measure_consumed(argv[1], sizes[i]);
   close(file);
   free(area);

@@ -134,7 +134,7 @@ async function compareSetting(setting, loaded, figures, pool) {
   }
 }
 
-function goalsOf(figures, flushUs) {
+function goalsOf(figures, flushUs, obeyedUs) {
   const of = (setting, metric) => figures.of(setting, 'nextcache', metric)?.median;
   const obeyed = figures.settings.map((setting) => of(setting, 'obeyed'));
   const resolves = figures.settings.map((setting) => of(setting, 'resolves'));
@@ -142,7 +142,8 @@ function goalsOf(figures, flushUs) {
   const growth = resolves[1] / resolves[0];
   const listed = (values, unit) => figures.settings.map((setting, i) => `${setting}: ${digits(values[i])}${unit}`).join('; ');
   return [
-    { number: 9, goal: '≤ 10 µs until every process obeys', figure: listed(obeyed, ' µs'), reached: obeyed.every((time) => time <= 10) },
+    { number: 9, goal: '≤ 10 µs until every process obeys, by the C interface', figure: `${digits(obeyedUs)} µs`, reached: obeyedUs <= 10 },
+    { number: 9, goal: '≤ 10 µs until every process obeys, from JavaScript to JavaScript', figure: listed(obeyed, ' µs'), reached: obeyed.every((time) => time <= 10) },
     { number: 9, goal: 'resolves ≤ 2 × (one msync + one pool round trip)', figure: `${listed(resolves, ' µs')}; the floor: ${floors.map(digits).join(' and ')} µs`, reached: resolves.every((time, i) => time <= 2 * floors[i]) },
     { number: 9, goal: '100 k entries ≤ 1.5 × 1 k entries', figure: digits(growth), reached: growth <= 1.5 },
   ];
@@ -151,13 +152,15 @@ function goalsOf(figures, flushUs) {
 export async function run(sizes) {
   const figures = new Figures();
   const loaded = await loadSubjects(subjects, figures);
-  const flush = (await machineRounds(sizes)).of('1', 'flush', 'value');
+  const machine = await machineRounds(sizes);
+  const [flush, obeyed] = ['flush', 'obeyed'].map((name) => machine.of('1', name, 'value'));
   const pool = await SubjectProcess.open('thread-pool', 'revalidate-tag', {}, {});
   try {
     for (const setting of settings(sizes)) await compareSetting(setting, loaded, figures, pool);
   } finally {
     await pool.close();
   }
-  const tables = [{ title: 'the machine alone', head: ['', 'µs'], lines: [['one msync of one page', digits(flush.median)]] }];
-  return { figures, tables, goals: goalsOf(figures, flush.median) };
+  const lines = [['one msync of one page', digits(flush.median)], ['`nxc_mark` until another process, which calls `nxc_get` without end, misses', digits(obeyed.median)]];
+  const tables = [{ title: 'without JavaScript, by c_api_bench', head: ['', 'µs'], lines }];
+  return { figures, tables, goals: goalsOf(figures, flush.median, obeyed.median) };
 }
