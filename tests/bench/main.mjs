@@ -8,7 +8,7 @@ import { killSubjects } from './lib/subject-process.mjs';
 import { loadRow, ROWS, runRow } from './lib/rows.mjs';
 import { machine } from './lib/machine.mjs';
 import { Redis } from './lib/redis.mjs';
-import { rootFolder, scratchFolder, workFolder } from './lib/places.mjs';
+import { memoryFolder, rootFolder, scratchFolder, workFolder } from './lib/places.mjs';
 
 const ROUNDS = 15;
 const USAGE = 'usage: run [--smoke] [--rounds N] [--list] [ROW...]';
@@ -107,12 +107,16 @@ async function main() {
   return undefined;
 }
 
+function removeScratch() {
+  for (const folder of [scratchFolder, memoryFolder]) rmSync(folder, { recursive: true, force: true });
+}
+
 // Whoever ends this process ends what it started.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
     killSubjects();
     Redis.process?.kill('SIGKILL');
-    rmSync(scratchFolder, { recursive: true, force: true });
+    removeScratch();
     process.exit(130);
   });
 }
@@ -122,5 +126,5 @@ try {
 } finally {
   killSubjects();
   await Redis.stop();
-  rmSync(scratchFolder, { recursive: true, force: true });
+  removeScratch();
 }

@@ -11,7 +11,9 @@
  * "cold" is a put after the kernel has dropped the pages of the files. Nothing here is
  * a test: no figure fails.
  *
- *   store_bench DIRECTORY [--short]
+ *   store_bench DIRECTORY [--short] [--warm]
+ *
+ * With --warm only the first table, which is all that means something in a tmpfs.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -408,13 +410,20 @@ static void compare_open(int entries) {
   fflush(stdout);
 }
 
+static bool has_option(int argc, char **argv, const char *name) {
+  for (int i = 2; i < argc; i++) {
+    if (strcmp(argv[i], name) == 0) return true;
+  }
+  return false;
+}
+
 int main(int argc, char **argv) {
   static const size_t sizes[] = {2048, 8192, 40000, 400000};
   if (argc < 2) {
-    fprintf(stderr, "usage: store_bench DIRECTORY [--short]\n");
+    fprintf(stderr, "usage: store_bench DIRECTORY [--short] [--warm]\n");
     return 2;
   }
-  bool brief = argc > 2 && strcmp(argv[2], "--short") == 0;
+  bool brief = has_option(argc, argv, "--short");
   snprintf(root, sizeof root, "%s", argv[1]);
   body = malloc(1 << 20);
   if (!body) fail("malloc");
@@ -427,6 +436,7 @@ int main(int argc, char **argv) {
     int n = sizes[i] > 100000 ? 100 : 500;
     compare(sizes[i], brief ? n / 10 : n);
   }
+  if (has_option(argc, argv, "--warm")) return 0;
   printf("\nmicroseconds per put, cold\n\n| bytes | nextcache | lmdb |\n|--:|--:|--:|\n");
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) compare_cold(sizes[i]);
   printf("\nbytes allocated per byte put\n\n| bytes | nextcache | its index | lmdb | file |\n"

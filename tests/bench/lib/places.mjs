@@ -8,6 +8,8 @@ export const rootFolder = dirname(dirname(benchFolder));
 export const workFolder = join(rootFolder, 'build/bench');
 /** For files of this run alone: several may be under way. */
 export const scratchFolder = join(workFolder, `scratch-${process.pid}`);
+/** The same in a tmpfs, where Linux has one. */
+export const memoryFolder = `/dev/shm/nextcache-bench-${process.pid}`;
 export const peersFolder = join(workFolder, 'peers');
 export const programsFolder = join(rootFolder, 'build/release/tests/bench');
 

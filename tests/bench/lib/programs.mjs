@@ -3,11 +3,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { programsFolder, scratchFolder } from './places.mjs';
+import { memoryFolder, programsFolder, scratchFolder } from './places.mjs';
 
 /** Runs a program that wants a directory, which is new, as its first argument. */
-export async function runProgram(name, args = []) {
-  const folder = join(scratchFolder, name);
+export async function runProgram(name, args = [], scratch = scratchFolder) {
+  const folder = join(scratch, name);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const child = spawn(join(programsFolder, name), [folder, ...args.map(String)], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -44,10 +44,18 @@ export function parseTables(text) {
 
 let stores;
 
+const brief = ({ smoke }) => (smoke ? ['--short'] : []);
+
 /** What store_bench prints: two rows of the goals are read from one run of it. */
-export function storeTables({ smoke }) {
-  stores ??= runProgram('store_bench', smoke ? ['--short'] : []).then(parseTables);
+export function storeTables(sizes) {
+  stores ??= runProgram('store_bench', brief(sizes)).then(parseTables);
   return stores;
+}
+
+/** Its first table in a file system that lives in memory. */
+export async function storeTableInMemory(sizes) {
+  const output = await runProgram('store_bench', [...brief(sizes), '--warm'], memoryFolder);
+  return parseTables(output)[0];
 }
 
 /** The column of a table that is called `name`, as numbers. */
