@@ -6,10 +6,7 @@ import { readFileSync } from 'node:fs';
 
 const PNG = Buffer.from([0x89, 0x50, 0x4e, 0x47]);
 
-export async function run(t) {
-  const tree = await t.tree();
-  const server = await tree.start();
-
+async function browsing(t, server) {
   await t.check('home and category pages list products', async () => {
     const home = await server.get('/');
     assert.equal(home.status, 200);
@@ -63,7 +60,9 @@ export async function run(t) {
     const help = await server.get('/help/shipping');
     assert.deepEqual([help.status, help.headers.get('location')], [307, '/help/delivery']);
   });
+}
 
+async function everyKindOfRoute(t, server) {
   await t.check('JSON route, binary route and optimised image', async () => {
     const catalogue = JSON.parse((await server.get('/api/catalogue')).text);
     assert.equal(catalogue.products.length, 312);
@@ -94,7 +93,9 @@ export async function run(t) {
     assert.equal(first.madeAt, second.madeAt);
     assert.equal(second.cache, 'HIT');
   });
+}
 
+async function carts(t, server, ada) {
   await t.check('a guest’s cart: add, change, remove', async () => {
     const guest = new Visitor(server);
     assert.match((await guest.get('/cart')).text, /Your cart is empty/);
@@ -108,9 +109,6 @@ export async function run(t) {
     const emptied = await guest.submit('/cart', /aria-label="Quantity"/, { quantity: 0 });
     assert.match(emptied.text, /Your cart is empty/);
   });
-
-  const ada = new Visitor(server);
-  const ben = new Visitor(server);
 
   await t.check('signing in: wrong password, right password, the guest’s cart comes along', async () => {
     const refused = await ada.signIn('ada@example.com', 'wrong');
@@ -134,7 +132,9 @@ export async function run(t) {
     const { body, headers } = await signInRaw(server);
     assert.match(headers.getSetCookie().join(), /shop_session=[^;]+;.*HttpOnly/i, body);
   });
+}
 
+async function orders(t, server, ada, ben) {
   await t.check('checkout: the order, the empty cart, the stock', async () => {
     const before = await t.backOffice.product('alder-dining-chair');
     const order = await ada.submit('/cart', /Place the order/);
@@ -170,7 +170,9 @@ export async function run(t) {
     assert.equal(account.path, '/account');
     assert.match(account.text, /Cleo Novak/);
   });
+}
 
+async function sharedAndPersonal(t, server, ada) {
   if (t.mode === 'cc') {
     await t.check('a postponed page: the cached shell is shared, the hole is personal', async () => {
       const [adas, nobodys] = [await ada.get('/products/fjord-bar-stool'), await server.get('/products/fjord-bar-stool')];
@@ -193,7 +195,9 @@ export async function run(t) {
     const { products } = JSON.parse((await server.get('/api/catalogue')).text);
     assert.equal(products.find(({ slug }) => slug === 'ebba-armchair').price, price + 1100);
   });
+}
 
+async function signingOut(t, tree, ada, ben) {
   await t.check('signing out leaves nothing behind', async () => {
     const token = ada.cookies.get('shop_session');
     await ada.submit('/account', /data-form="sign-out"/);
@@ -213,6 +217,19 @@ export async function run(t) {
       assert.equal(all.some((bytes) => bytes.includes(secret)), false);
     }
   });
+}
+
+export async function run(t) {
+  const tree = await t.tree();
+  const server = await tree.start();
+  const ada = new Visitor(server);
+  const ben = new Visitor(server);
+  await browsing(t, server);
+  await everyKindOfRoute(t, server);
+  await carts(t, server, ada);
+  await orders(t, server, ada, ben);
+  await sharedAndPersonal(t, server, ada);
+  await signingOut(t, tree, ada, ben);
 }
 
 /** The answer to the sign-in form itself, before where it leads. */

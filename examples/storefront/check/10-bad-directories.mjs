@@ -48,6 +48,30 @@ async function worksWithOneWarning(t, server, pattern) {
   assert.match(warnings(server)[0], pattern);
 }
 
+const FILE_SYSTEMS = [
+  ['a full file system', 'full', 'size=256k', /full\/cache/],
+  // There is room for the index here, and for nothing beside it.
+  ['a file system that is full beside the index', 'almost-full', 'size=8m', /almost-full\/cache is full/],
+  ['a read-only file system', 'frozen', 'ro', /frozen\/cache/],
+];
+
+async function onFileSystem(t, tree, what, folder, options, warning) {
+  const refused = mount(folder, options);
+  if (refused) {
+    t.skip(what, refused);
+    return;
+  }
+  try {
+    await t.check(`${what}: one warning, a working site`, async () => {
+      const server = await tree.start({ NEXT_CACHE_DIR: join(folder, 'cache') });
+      await worksWithOneWarning(t, server, warning);
+      await server.stop();
+    });
+  } finally {
+    unmount(folder);
+  }
+}
+
 export async function run(t) {
   const tree = await t.tree();
 
@@ -75,51 +99,7 @@ export async function run(t) {
     await server.stop();
   });
 
-  const small = join(tree.folder, 'full');
-  const refused = mount(small, 'size=256k');
-  if (refused) t.skip('a full file system', refused);
-  else {
-    try {
-      await t.check('a full file system: one warning, a working site', async () => {
-        const server = await tree.start({ NEXT_CACHE_DIR: join(small, 'cache') });
-        await worksWithOneWarning(t, server, /full\/cache/);
-        await server.stop();
-      });
-    } finally {
-      unmount(small);
-    }
-  }
-
-  // There is room for the index here, and for nothing beside it.
-  const almost = join(tree.folder, 'almost-full');
-  const refusedToo = mount(almost, 'size=8m');
-  if (refusedToo) t.skip('a file system that is full beside the index', refusedToo);
-  else {
-    try {
-      await t.check('a file system that is full beside the index: one warning, a working site', async () => {
-        const server = await tree.start({ NEXT_CACHE_DIR: join(almost, 'cache') });
-        await worksWithOneWarning(t, server, /almost-full\/cache is full/);
-        await server.stop();
-      });
-    } finally {
-      unmount(almost);
-    }
-  }
-
-  const frozen = join(tree.folder, 'frozen');
-  const notFrozen = mount(frozen, 'ro');
-  if (notFrozen) t.skip('a read-only file system', notFrozen);
-  else {
-    try {
-      await t.check('a read-only file system: one warning, a working site', async () => {
-        const server = await tree.start({ NEXT_CACHE_DIR: join(frozen, 'cache') });
-        await worksWithOneWarning(t, server, /frozen\/cache/);
-        await server.stop();
-      });
-    } finally {
-      unmount(frozen);
-    }
-  }
+  for (const [what, folder, options, warning] of FILE_SYSTEMS) await onFileSystem(t, tree, what, join(tree.folder, folder), options, warning);
 
   if (!isRoot) {
     t.skip('a directory that belongs to another user', 'this check must be started as root');
