@@ -631,21 +631,7 @@ int nxc__ring_get(nxc__ring *r, nxc__hash hash, nxc_slice key, bool nowait, nxc_
   return rc;
 }
 
-/* ---- walking and second lives -------------------------------------------------- */
-
-void nxc__ring_each(nxc__ring *r, bool (*visit)(void *arg, nxc_entry *entry), void *arg) {
-  size_t slots = (size_t)r->index->geometry.buckets * NXC__WAYS;
-  for (size_t i = 0; i < slots; i++) {
-    uint64_t word = atomic_load_explicit(&r->index->slots[i], memory_order_relaxed);
-    if (!word || (word & TOMBSTONE) || !is_alive(r, word)) continue;
-    nxc_entry *e;
-    if (read_record(r, word, guess_size(r, &r->index->slots[i]), false, &e) != NXC_OK) continue;
-    count_read(r, e);
-    bool more = visit(arg, e);
-    nxc_entry_unref(e);
-    if (!more) return;
-  }
-}
+/* ---- second lives ------------------------------------------------------------- */
 
 /* Copies one record forward; false when there is no more room for copies. */
 static bool move_one(nxc__ring *r, nxc__word *slot, uint64_t word, nxc_entry *e, uint64_t *budget) {

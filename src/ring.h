@@ -75,9 +75,6 @@ void nxc__ring_move(nxc__ring *ring, bool (*keep)(void *arg, const nxc_entry *en
 /* Bytes of the file that are allocated. */
 uint64_t nxc__ring_held_bytes(const nxc__ring *ring);
 
-/* Calls for each published record that can be read, until it returns false. */
-void nxc__ring_each(nxc__ring *ring, bool (*visit)(void *arg, nxc_entry *entry), void *arg);
-
 /* ---- looking from outside: nothing is counted, noted as used, or repaired --------- */
 
 /* All words that stand, the oldest first; new memory. NXC_OK or NXC_E_NOMEM. */

@@ -544,29 +544,6 @@ static void a_genuine_word_beats_a_moved_one(void **state) {
   assert_int_equal(words_of(s, "hot"), 1);
 }
 
-static bool count_each(void *arg, nxc_entry *entry) {
-  (void)entry;
-  return ++*(int *)arg < 5;
-}
-
-static void each_visits_what_is_published_until_told(void **state) {
-  testbed *s = *state;
-  nxc__token tombstone;
-  int visited = 0;
-  nxc__ring_each(&s->ring, count_each, &visited);
-  assert_int_equal(visited, 0);
-  put(s, "a", 'a', 10);
-  put(s, "b", 'b', 10);
-  put(s, "b", 'c', 10);
-  put(s, "d", 'd', 10);
-  assert_int_equal(bury(s, "d", &tombstone), NXC_OK);
-  nxc__ring_each(&s->ring, count_each, &visited);
-  assert_int_equal(visited, 2);
-  visited = 4;
-  nxc__ring_each(&s->ring, count_each, &visited);
-  assert_int_equal(visited, 5);
-}
-
 #define ON_TESTBED(test) cmocka_unit_test_setup_teardown(test, on_testbed, off_testbed)
 
 int main(void) {
@@ -600,7 +577,6 @@ int main(void) {
       ON_TESTBED(the_pages_of_the_next_segments_are_asked_for),
       ON_TESTBED(a_put_during_a_move_wins),
       ON_TESTBED(a_genuine_word_beats_a_moved_one),
-      ON_TESTBED(each_visits_what_is_published_until_told),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
