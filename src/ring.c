@@ -317,7 +317,7 @@ static bool beats(uint64_t a, uint64_t b) {
  * of that segment: either may be the newer. The cursor is read after both. */
 static bool is_undecidable(const nxc__ring *r, uint64_t a, uint64_t b) {
   if ((a & MOVED) == (b & MOVED)) return false;
-  uint64_t genuine = a & MOVED ? b : a;
+  uint64_t genuine = (a & MOVED) ? b : a;
   uint64_t cursor_seq = atomic_load(&r->index->header->cursor) >> 32;
   return word_seq(genuine) + r->index->geometry.segments <= cursor_seq + 1;
 }
@@ -478,8 +478,8 @@ static int bury(nxc__ring *r, const nxc__write *w, nxc__token *token) {
 int nxc__ring_commit(nxc__ring *r, const nxc__write *w, nxc__token *token) {
   if (!w->entry) return bury(r, w, token);
   int rc = write_record(r, w);
-  if (rc != NXC_OK) nxc__count(r->index, NXC__C_DISK_ERRORS, 1);
   if (rc != NXC_OK) {
+    nxc__count(r->index, NXC__C_DISK_ERRORS, 1);
     rc = bury(r, w, token);
     return rc == NXC_OK ? NXC_MEMORY_ONLY : rc == NXC_MISS ? NXC_E_IO : rc;
   }

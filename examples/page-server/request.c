@@ -127,8 +127,8 @@ void request_add_target(request *r, const http_parser *p, const char *data, size
 
 /* Ends the line before, which is the request line or a header. */
 static void end_line(request *r, const http_parser *p) {
-  char version[32];
   if (!r->name_at) {
+    char version[32];
     snprintf(version, sizeof version, " HTTP/%u.%u", p->http_major, p->http_minor);
     buffer_add_text(&r->head, version);
   } else if (!r->value_at) {
@@ -156,7 +156,8 @@ void request_add_value(request *r, const char *data, size_t size) {
 
 /* When the head is whole: names and values come from the parser in pieces. */
 static void note_headers(request *r, const site *s) {
-  const char *at = memchr(r->head.data, '\n', r->head.size) + 1, *end = r->head.data + r->head.size;
+  const char *end_of_line = memchr(r->head.data, '\n', r->head.size);
+  const char *at = end_of_line + 1, *end = r->head.data + r->head.size;
   while (at < end) {
     const char *stop = memchr(at, '\r', (size_t)(end - at)),
                *colon = memchr(at, ':', (size_t)(stop - at));

@@ -76,7 +76,8 @@ static const struct {
 
 static cli_text life(const nxc_seen *seen, int64_t now) {
   if (seen->dead_at_ms == NXC_NEVER) return (cli_text){"-"};
-  return seen->dead_at_ms <= now ? (cli_text){"over"} : cli_duration(seen->dead_at_ms - now);
+  if (seen->dead_at_ms <= now) return (cli_text){"over"};
+  return cli_duration(seen->dead_at_ms - now);
 }
 
 static void print_row(const row *r, int64_t now, bool full) {

@@ -335,7 +335,7 @@ static void play_wipe(play *p) {
   if (!p->dir) return;
   test_remove_tree(p->dir);
   forget_all(p);
-  for (int by_peer = 0; by_peer <= (p->peer >= 0); by_peer++) {
+  for (int by_peer = 0, last = p->peer >= 0 ? 1 : 0; by_peer <= last; by_peer++) {
     operation o = {
         .verb = PUT, .key = KEYS + 1, .revalidate_ms = NXC_NEVER, .expire_ms = NXC_NEVER};
     outcome out = act(p, by_peer, &o);

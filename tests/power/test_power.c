@@ -37,8 +37,9 @@ static bool flush_fails; /* the disk is gone before the flush: a cut inside of a
 int __wrap_msync(void *address, size_t size, int flags) {
   if (flush_fails) return __real_msync(address, size, flags);
   if (durable_size < size) {
-    durable = realloc(durable, size);
-    assert_non_null(durable);
+    unsigned char *grown = realloc(durable, size);
+    assert_non_null(grown);
+    durable = grown;
     durable_size = size;
   }
   memcpy(durable, address, size);
