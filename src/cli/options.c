@@ -68,11 +68,10 @@ static bool parse_seconds(const char *text, double *seconds) {
 
 /* A list lives as long as the run: there is room for all arguments at once. */
 static void append(cli_list *list, const char *text) {
+  static const char **kept[MOST_OPTIONS];
   static size_t lists;
   if (!list->items && lists < MOST_OPTIONS) {
-    static const char **kept[MOST_OPTIONS];
-    kept[lists] = list->items = cli_alloc(NULL, argument_count * sizeof *list->items);
-    lists++;
+    list->items = kept[lists++] = cli_alloc(NULL, argument_count * sizeof *list->items);
   }
   if (list->items) list->items[list->count++] = text;
 }

@@ -88,14 +88,14 @@ void nxn_record_numbers_write(nxn_cache *cache, const nxc_record *record) {
 
 /* A double holds every half of a word exactly. */
 static void stamp_numbers_write(double *numbers, const uint64_t *stamp) {
-  for (int i = 0; i < NXN_STAMP_WORDS; i++) {
+  for (size_t i = 0; i < NXN_STAMP_WORDS; i++) {
     numbers[2 * i] = (double)(stamp[i] >> 32);
     numbers[2 * i + 1] = (double)(uint32_t)stamp[i];
   }
 }
 
 static void stamp_numbers_read(const double *numbers, uint64_t *stamp) {
-  for (int i = 0; i < NXN_STAMP_WORDS; i++)
+  for (size_t i = 0; i < NXN_STAMP_WORDS; i++)
     stamp[i] = (uint64_t)numbers[2 * i] << 32 | (uint64_t)numbers[2 * i + 1];
 }
 
