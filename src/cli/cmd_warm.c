@@ -150,6 +150,7 @@ typedef struct tour {
 } tour;
 
 /* The body matters to nobody: that it was asked for is what fills the cache. */
+// NOLINTNEXTLINE(readability-non-const-parameter): the type is curl's
 static size_t drop(char *data, size_t size, size_t n, void *unused) {
   (void)data, (void)unused;
   return size * n;
@@ -194,7 +195,7 @@ static void begin(tour *t) {
   t->under_way++;
 }
 
-static void end(tour *t, CURL *curl, CURLcode result) {
+static void finish(tour *t, CURL *curl, CURLcode result) {
   request *r;
   long status = 0;
   curl_easy_getinfo(curl, CURLINFO_PRIVATE, &r);
@@ -229,7 +230,7 @@ static void make_tour(tour *t, size_t at_once) {
     while (t->under_way < at_once && t->next < t->paths->count) begin(t);
     curl_multi_perform(t->multi, &running);
     for (CURLMsg *m; (m = curl_multi_info_read(t->multi, &left));) {
-      if (m->msg == CURLMSG_DONE) end(t, m->easy_handle, m->data.result);
+      if (m->msg == CURLMSG_DONE) finish(t, m->easy_handle, m->data.result);
     }
     cli_progress("warming", t->done, t->paths->count);
     /* It may be that all under way ended just now: then there is nothing to wait for. */

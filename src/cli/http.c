@@ -297,7 +297,7 @@ static void run_until_ended(void) {
 }
 
 int cli_serve(const cli_site *which) {
-  struct sockaddr_storage address;
+  struct sockaddr_storage address = {0};
   const struct sigaction end = {.sa_handler = on_signal};
   site = which;
   int code = prepare(&address);

@@ -25,7 +25,8 @@ static char *decode(const char *tag) {
       *to++ = (char)byte;
       from += 2;
     } else {
-      return strcpy(out, tag);
+      free(out);
+      return cli_strdup(tag);
     }
   }
   *to = '\0';

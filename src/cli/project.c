@@ -27,7 +27,7 @@ static bool stands_in(const char *dir, const char *name) {
 static char *find_root(void) {
   char cwd[PATH_MAX], at[PATH_MAX];
   if (!getcwd(cwd, sizeof cwd)) return cli_strdup("/");
-  strcpy(at, cwd);
+  memcpy(at, cwd, strlen(cwd) + 1);
   for (;;) {
     if (stands_in(at, "server.js") || stands_in(at, "package.json")) return cli_strdup(at);
     char *slash = strrchr(at, '/');

@@ -59,7 +59,8 @@ static bool serves(long pid, const char *root, const char *dist, cli_server *out
   if (!is_next(arguments, size)) return false;
   *out = (cli_server){.pid = pid, .resident_bytes = resident_bytes(pid)};
   size_t used = size < sizeof out->command ? size : sizeof out->command - 1;
-  for (size_t i = 0; i < used; i++) out->command[i] = arguments[i] ? arguments[i] : ' ';
+  memcpy(out->command, arguments, used);
+  for (char *end; (end = memchr(out->command, '\0', used));) *end = ' ';
   while (used && out->command[used - 1] == ' ') out->command[--used] = '\0';
   return true;
 }

@@ -9,10 +9,8 @@
 #include <string.h>
 
 static void add(cli_tag_sums *t, nxc_slice tag, const nxc_seen *seen, const char *begins) {
-  if (begins && (tag.size < strlen(begins) ||
-                 memcmp(tag.data ? tag.data : "", begins, strlen(begins)) != 0)) {
-    return;
-  }
+  size_t wanted = begins ? strlen(begins) : 0;
+  if (tag.size < wanted || (wanted && memcmp(tag.data, begins, wanted) != 0)) return;
   if (t->count == t->room) {
     t->room = t->room ? 2 * t->room : 1024;
     t->items = cli_alloc(t->items, t->room * sizeof *t->items);
