@@ -6,7 +6,6 @@ const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { after } = require('node:test');
 
 const PACKAGE = path.resolve(__dirname, '../../bindings/node');
 const inPackage = (name) => require(path.join(PACKAGE, name));
@@ -27,7 +26,8 @@ function temporaryDirectory() {
   return dir;
 }
 
-after(() => {
+// Not in a hook: this one would come before those that end the processes which write there.
+process.once('exit', () => {
   for (const dir of made) fs.rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
 });
 
@@ -81,8 +81,8 @@ function captureWarnings() {
 }
 
 /** Waits until `condition` holds, at most ten seconds. */
-async function eventually(condition) {
-  const until = performance.now() + 10000;
+async function eventually(condition, patienceMs = 10000) {
+  const until = performance.now() + patienceMs;
   while (!(await condition())) {
     if (performance.now() > until) throw new Error(`never happened: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 2));

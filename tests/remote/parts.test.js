@@ -6,7 +6,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
 const zlib = require('node:zlib');
-const { inPackage, temporaryDirectory } = require('../node/support');
+const { eventually, inPackage, temporaryDirectory } = require('../node/support');
 
 const { Breaker } = inPackage('lib/remote/breaker.js');
 const { crc32, readHead, unwrap, wrap } = inPackage('lib/remote/envelope.js');
@@ -139,26 +139,30 @@ test('the queue sends the last value of a key, and drops beyond its bound', asyn
   queue.add('a', 10, send('a2'));
   queue.add('c', 40 * 2 ** 20, send('c1'));
   assert.equal(queue.dropped, 1);
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await eventually(() => sent.length === 2);
   assert.deepEqual(sent, ['b1', 'a2']);
-  assert.equal(queue.bytes, 0);
+  await eventually(() => queue.bytes === 0);
 });
 
 test('the queue sends the values of a key one after the other', async () => {
   const queue = new PutQueue();
   const order = [];
-  const slow = (what, ms) => async () => {
-    await new Promise((resolve) => setTimeout(resolve, ms));
+  let arrive;
+  const late = new Promise((resolve) => (arrive = resolve));
+  const send = (what, until) => async () => {
+    await until;
     order.push(what);
   };
-  queue.add('a', 10, slow('a1', 40));
-  await new Promise((resolve) => setTimeout(resolve, 5));
-  queue.add('a', 10, slow('a2', 0));
-  queue.add('b', 10, slow('b1', 0));
+  queue.add('a', 10, send('a1', late));
+  await new Promise(setImmediate);
+  queue.add('a', 10, send('a2'));
+  queue.add('b', 10, send('b1'));
   assert.equal(queue.bytes, 30);
-  await new Promise((resolve) => setTimeout(resolve, 80));
+  await eventually(() => order.length === 1);
+  arrive();
+  await eventually(() => order.length === 3);
   assert.deepEqual(order, ['b1', 'a1', 'a2']);
-  assert.equal(queue.bytes, 0);
+  await eventually(() => queue.bytes === 0);
 });
 
 test('log entries: what cannot be understood says so', () => {

@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const { after, before, test } = require('node:test');
 const { appPage, fakeBuild, pageGet, pageSet, eventually } = require('../node/support');
-const { agreed, get, mark, ready, set, settled } = require('./lib/fetches');
+const { agreed, get, kept, mark, ready, set, settled } = require('./lib/fetches');
 const { startPod, stopPods } = require('./lib/peer');
 const { startServer, stopServers } = require('./lib/server');
 
@@ -96,7 +96,7 @@ test('stale with a deadline is stale everywhere, and dead when it has passed', a
   await set(a, 'stale', 'value', ['t5']);
   await settled(a);
   const late = await startPod({ url: server.url });
-  await mark(a, 't5', { expire: 1 });
+  await mark(a, 't5', { expire: 4 });
   await agreed(late, a);
   assert.equal(await fetched(late), 1, 'an entry that is only on the server is stale, too');
   await eventually(async () => (await fetched(late)) === 2 && (await fetched(a)) === 2);
@@ -146,7 +146,7 @@ test('a machine that was away replays what it has missed', async () => {
   await set(first, 'away', 'old', ['t8']);
   await set(first, 'stays', 'kept', ['t9']);
   await settled(first);
-  await first.run(({ pause }) => pause(1200)); // its place in the log is kept once a second
+  await kept(first);
   await first.stop();
   await mark(a, 't8');
   const again = await startPod({ url: server.url, dir: first.dir });
@@ -164,7 +164,7 @@ test('a deadline that passed while a machine was away has passed', async () => {
   await set(away, 'deadline', 'old', ['t14']);
   await set(away, 'no deadline yet', 'old', ['t15']);
   await settled(away);
-  await away.run(({ pause }) => pause(1200));
+  await kept(away);
   await away.stop();
   await mark(a, 't14', { expire: 1 });
   await mark(a, 't15', { expire: 1000 });
@@ -189,7 +189,7 @@ test('a machine whose directory is removed is served by the others, and obeys wh
   await settled(one);
   await mark(one, 't17');
   await agreed(one, two);
-  await two.run(({ pause }) => pause(1200));
+  await kept(two);
   fs.rmSync(two.dir, { recursive: true });
   await eventually(async () => (await get(two, 'valid', ['t16'])) === 'value');
   assert.equal(await get(two, 'invalid', ['t17']), null);
@@ -211,7 +211,7 @@ test('an entry of before the log is one of before, for who comes late', async ()
   await ready(late);
   assert.equal(await get(late, 'ancient', ['t10']), null);
   const { clears, tooOld, ...rest } = await late.stats();
-  assert.deepEqual({ clears, tooOld }, { clears: 1, tooOld: 1 }, JSON.stringify(rest));
+  assert.ok(clears >= 1 && tooOld >= 1, JSON.stringify({ clears, tooOld, ...rest }));
   await one.stop();
   await late.stop();
 });
@@ -296,6 +296,6 @@ test('a build opens no connection, unless it is told to', async () => {
 test('a script that is done ends, and waits for its invalidation before', async () => {
   const { runScript } = require('../node/support');
   const text = `require(process.env.NXC_PACKAGE).revalidateTag('t13').then(() => console.log('done'))`;
-  const { stdout, stderr, code } = await runScript(text, { env: { NEXT_CACHE_VALKEY_URL: server.url, NEXT_CACHE_DIR: fakeBuild() }, patienceMs: 5000 });
+  const { stdout, stderr, code } = await runScript(text, { env: { NEXT_CACHE_VALKEY_URL: server.url, NEXT_CACHE_DIR: fakeBuild() } });
   assert.deepEqual({ stdout, stderr, code }, { stdout: 'done\n', stderr: '', code: 0 });
 });

@@ -22,6 +22,13 @@ async function agreed(...pods) {
   await eventually(async () => new Set(await Promise.all(pods.map(async (pod) => (await pod.stats()).position))).size === 1);
 }
 
+/** Waits until the pod's directory has the place in the log that the pod has reached. */
+async function kept(pod) {
+  const { eventually } = require('../../node/support');
+  const place = ({ engine, saved }) => saved().then((state) => state?.id === engine().remoteStats().position);
+  await eventually(() => pod.run(place));
+}
+
 /** Waits until what the pods have put is on the server. */
 async function settled(...pods) {
   const { eventually } = require('../../node/support');
@@ -37,4 +44,4 @@ async function settled(...pods) {
   }
 }
 
-module.exports = { agreed, get, mark, ready, set, settled };
+module.exports = { agreed, get, kept, mark, ready, set, settled };

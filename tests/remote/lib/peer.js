@@ -67,8 +67,15 @@ function surroundings() {
   const nextcache = load('index.js');
   const { theEngine } = load('lib/engine.js');
   if (process.env.POD_CLIENT) nextcache.configure({ remote: require(process.env.POD_CLIENT)() });
+  const { CLASSES } = load('lib/classes.js');
+  const { decode } = load('lib/codec.js');
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
   return {
+    /** What the directory knows of the log. */
+    saved: async () => {
+      const { parts } = await theEngine().get('nextcache:remote', CLASSES.other);
+      return parts ? decode(parts) : undefined;
+    },
     CacheHandler,
     nextcache,
     useCache: load('use-cache-handler.js'),

@@ -33,6 +33,11 @@ class DeadlineError extends Error {
   code = 'DEADLINE';
 }
 
+const pause = (ms) =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
+
 const reconnectAfter = (times) => {
   const [shortest, longest] = RECONNECT_MS;
   return Math.min(longest, shortest * 2 ** Math.min(times, 10)) * (0.5 + Math.random() / 2);
@@ -172,4 +177,4 @@ function connector({ url, client, connectMs }) {
   };
 }
 
-module.exports = { DeadlineError, connector, isClient, within };
+module.exports = { DeadlineError, connector, isClient, pause, within };

@@ -9,13 +9,12 @@
 
 const { BATCH, BLOCK_MS } = require('./invalidation-log');
 const { Versions, msOfVersion, versionOfId } = require('./versions');
-const { within } = require('./connection');
+const { pause, within } = require('./connection');
 
 const PAUSE_MS = [10, 1000];
 const ANSWER_MS = 1000;
 const ARRIVING_MS = 50; // an entry that is younger has just been written
 const EPOCH_JUMP = 2 ** 19; // more than marks make between two looks
-const HESITATION_MS = 100;
 const SAVE_EVERY_MS = 1000;
 const SAVE_AT_LEAST_MS = 10000;
 
@@ -152,9 +151,9 @@ class Follower {
 
   async #attach(send) {
     const known = this.generation ? { generation: this.generation, id: this.#id } : await this.#recall();
-    const generation = await this.log.generation(send);
-    if (known?.generation === generation && (await this.log.has(send, known.id))) this.#resume(known);
-    else await this.#beginAgain(send, known, generation);
+    const current = await this.log.current(send);
+    if (known?.generation === current.generation && (await this.log.has(send, known.id))) this.#resume(known);
+    else await this.#beginAgain(send, known, current);
     this.#serverMs = await this.log.serverMs(send);
     this.#serverMsAt = performance.now();
     for (;;) {
@@ -162,6 +161,8 @@ class Follower {
       if (entries.length === 0) break;
       await this.#obey(entries);
     }
+    // Whatever was begun meanwhile is registered by now.
+    if ((await this.log.current(send)).generation !== this.generation) throw new Displaced('another generation');
     this.#sureAt = performance.now();
     this.#save();
   }
@@ -184,24 +185,23 @@ class Follower {
   }
 
   /**
-   * Reads the log from its beginning. A directory that has no place in any log is as old
-   * as its oldest build output, so nothing in it is believed unless the log is whole.
+   * Reads the log from where its generation begins, or from what is left of it. A directory
+   * that has no place in any log is as old as its oldest build output, so nothing in it is
+   * believed unless the log is whole.
    */
-  async #beginAgain(send, known, generation) {
+  async #beginAgain(send, known, current) {
     let first = await this.log.first(send);
-    const lostItsEnd = known?.generation === generation && (!first || first.version <= versionOfId(known.id));
+    const lostItsEnd = known?.generation === current.generation && (!first || first.version <= versionOfId(known.id));
     if (!first || lostItsEnd) {
-      // All machines see it at once; one new generation is enough.
-      await pause(Math.random() * HESITATION_MS);
-      const now = await this.log.generation(send);
-      generation = now === generation ? await this.log.beginAnew(send) : now;
+      current = await this.log.beginAnew(send, current);
       first = await this.log.first(send);
       if (!first) throw new Error('the server keeps nothing');
     }
-    if (known || first.begin !== generation) await this.#forget();
-    this.generation = generation;
-    this.#id = START;
-    this.#version = first.version - 1n;
+    const isWhole = await this.log.has(send, current.begin);
+    if (known || !isWhole) await this.#forget();
+    this.generation = current.generation;
+    this.#id = isWhole ? current.begin : START;
+    this.#version = isWhole ? versionOfId(current.begin) : first.version - 1n;
     this.versions.clear();
     this.#epoch = this.local.birth();
     this.versions.add(this.#version, this.#epoch);
@@ -300,9 +300,4 @@ class Follower {
   }
 }
 
-const pause = (ms) =>
-  new Promise((resolve) => {
-    setTimeout(resolve, ms).unref();
-  });
-
-module.exports = { Follower, pause };
+module.exports = { Follower };

@@ -3,10 +3,9 @@
 // machine reads in order and obeys by local marks. A stream, read from the last id,
 // loses nothing when a connection breaks; pub/sub does.
 //
-//   <prefix>:{t}:generation   which log this is: chosen anew whenever one was lost
 //   <prefix>:{t}:log          id -> k "begin", g <generation>
 //                             id -> k <dead after ms | never>, t <tags as JSON>
-//
+//   <prefix>:{t}:generation   which log this is: chosen anew whenever one was lost
 //   <prefix>:{t}:clock        written to for the id that it gives: the server's time
 //
 // All are in one slot of a cluster. Whoever has a place in the log can go on from it
@@ -14,8 +13,18 @@
 // later, it was trimmed: what is stored here is not believed any more. If it is not, and
 // the log begins earlier, the server has lost its end (a restart, a failover): then what
 // others have stored is not to be believed either, which a new generation tells them.
+//
+// All machines notice that at once, and one of them begins. The generation is a stream of
+// one entry, because a stream refuses an id that is not greater than its last: a compare
+// and set without scripts. Number n goes through two steps:
+//
+//   n-1   g <generation>              somebody is beginning it: others wait
+//   n-2   g <generation>, b <begin>   begun: the id of its entry "begin" in the log
+//
+// Who waited too long takes n + 1, and a beginner who then comes back cannot finish.
 
 const crypto = require('node:crypto');
+const { pause } = require('./connection');
 const { msOfVersion, versionOfId } = require('./versions');
 
 const NEVER = 'never';
@@ -24,6 +33,11 @@ const BATCH = 1000;
 const BLOCK_MS = 1000;
 const TAG_BYTES_MAX = 65536;
 const GENERATION = /^[\w-]{8}$/;
+const REGISTERED = /^(\d{1,15})-([12])$/;
+const STARTED = 1;
+const BEGUN = 2;
+const BEGIN_MS = 1000; // longer than this somebody who is beginning is not waited for
+const LOOK_MS = 20;
 
 const newGeneration = () => crypto.randomBytes(6).toString('base64url');
 
@@ -99,30 +113,52 @@ class InvalidationLog {
     return id;
   }
 
-  /** Declares everything from before void, on all machines; the new generation. */
-  async beginAnew(send) {
-    const generation = newGeneration();
-    await send(this.generationKey, ['SET', this.generationKey, generation]);
-    const id = text(await this.#add(send, ['k', BEGIN, 'g', generation]));
-    await send(this.key, ['XTRIM', this.key, 'MINID', id]);
-    return generation;
+  /** {number, step, generation, begin} of the server's generation; undefined when it has none. */
+  async registered(send) {
+    const reply = await send(this.generationKey, ['XREVRANGE', this.generationKey, '+', '-', 'COUNT', '1']);
+    if (Array.isArray(reply) && reply.length === 0) return undefined;
+    const match = REGISTERED.exec(text(reply?.[0]?.[0]));
+    const { g: generation, b: begin } = fieldsOf(reply?.[0]?.[1]);
+    if (!match || !GENERATION.test(generation) || (Number(match[2]) === BEGUN && versionOfId(begin) === undefined)) {
+      throw new Error('the server answered with something that is no generation');
+    }
+    return { number: Number(match[1]), step: Number(match[2]), generation, begin };
   }
 
-  /** The generation of the server's log, which an empty server is given. */
-  async generation(send) {
-    const read = async () => {
-      const value = await send(this.generationKey, ['GET', this.generationKey]);
-      if (value === null || value === undefined) return undefined;
-      if (!GENERATION.test(text(value))) throw new Error('the server answered with something that is no generation');
-      return text(value);
-    };
-    const known = await read();
-    if (known !== undefined) return known;
-    const reply = await send(this.generationKey, ['SET', this.generationKey, newGeneration(), 'NX']);
-    const chosen = await read();
-    if (chosen === undefined) throw new Error('the server keeps nothing');
-    if (reply !== null) await this.#add(send, ['k', BEGIN, 'g', chosen]);
-    return chosen;
+  /** Whether this step of ours is the server's now: nobody else has taken it, or gone on. */
+  async #register(send, { number, step, generation, begin }) {
+    const fields = step === BEGUN ? ['g', generation, 'b', begin] : ['g', generation];
+    try {
+      await send(this.generationKey, ['XADD', this.generationKey, 'MAXLEN', '1', `${number}-${step}`, ...fields]);
+      return true;
+    } catch (error) {
+      const now = await this.registered(send);
+      if (!now || now.number < number || (now.number === number && now.step < step)) throw error;
+      return now.generation === generation && now.step === step;
+    }
+  }
+
+  /** The generation of the server's log; begins one where there is none, or where one was left half begun. */
+  async current(send) {
+    const until = performance.now() + BEGIN_MS;
+    for (;;) {
+      const known = await this.registered(send);
+      if (known?.step === BEGUN) return known;
+      if (!known || performance.now() > until) return this.beginAnew(send, known);
+      await pause(LOOK_MS);
+    }
+  }
+
+  /**
+   * Declares everything from before void, on all machines, unless somebody has done so
+   * since `replaced` was registered; the generation that there is then.
+   */
+  async beginAnew(send, replaced) {
+    const ours = { number: (replaced?.number ?? 0) + 1, step: STARTED, generation: newGeneration() };
+    if (!(await this.#register(send, ours))) return this.current(send);
+    ours.begin = text(await this.#add(send, ['k', BEGIN, 'g', ours.generation]));
+    ours.step = BEGUN;
+    return (await this.#register(send, ours)) ? ours : this.current(send);
   }
 
   async #range(send, from, to, count, command = 'XRANGE') {

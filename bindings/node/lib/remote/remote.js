@@ -10,8 +10,8 @@
 
 const crypto = require('node:crypto');
 const { Breaker } = require('./breaker');
-const { connector, within } = require('./connection');
-const { Follower, pause } = require('./follower');
+const { connector, pause, within } = require('./connection');
+const { Follower } = require('./follower');
 const { InvalidationLog } = require('./invalidation-log');
 const { PutQueue } = require('./put-queue');
 const { readHead, unwrap, wrap, writeBirth } = require('./envelope');
@@ -172,15 +172,12 @@ class Remote {
   async #beat() {
     const ask = (key, args) => within(HEARTBEAT_ANSWER_MS, this.#send(key, args), args[0]);
     const position = this.#follower.position;
-    const [generation, last] = await Promise.all([
-      ask(this.#log.generationKey, ['GET', this.#log.generationKey]),
-      this.#log.last(ask),
-    ]);
+    const [registered, last] = await Promise.all([this.#log.registered(ask), this.#log.last(ask)]);
     if (!this.#follower.attached) return;
     const isBehind = last !== undefined && last.id !== position && this.#follower.position === position;
     const isStuck = isBehind && this.#behind === position;
     this.#behind = isBehind ? position : undefined;
-    const isAnother = String(generation) !== this.#follower.generation || last === undefined;
+    const isAnother = registered?.generation !== this.#follower.generation || last === undefined;
     if (isAnother || isStuck || this.#follower.isAhead(last)) this.#follower.restart();
     else if (this.#follower.isUprooted()) this.#follower.startOver();
   }
@@ -368,7 +365,7 @@ class Remote {
   /** Sends {tags, deadAfterMs}, or {clear}: everything; the id in the log, or undefined. */
   async #publish({ tags, deadAfterMs, clear }) {
     if (clear) {
-      await this.#log.beginAnew(this.#write);
+      await this.#log.beginAnew(this.#write, await this.#log.registered(this.#write));
       return undefined;
     }
     const id = await this.#log.append(this.#write, tags, deadAfterMs);
