@@ -208,9 +208,9 @@ class Follower {
   }
 
   async #forget() {
-    this.clears++;
     this.#saved = { id: undefined, at: -Infinity };
     await this.local.clear();
+    this.clears++;
   }
 
   // ---- obeying ---------------------------------------------------------------------------
