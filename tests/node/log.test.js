@@ -13,6 +13,7 @@ const { appPage, captureWarnings, eventually, fakeBuild, fetchGet, fetchKey, fet
 
 const KEY = fetchKey('log');
 const PAGE = '/route-cache/APP_PAGE/0123/$/page';
+const BUILT = `/route-cache/APP_ROUTE/${'0123'.repeat(16)}/$/built`;
 const HOUR_IN_STEPS = 3600 / 10;
 
 /** Three processes work for an hour with a directory that is in trouble. */
@@ -167,13 +168,41 @@ test('claims of minutes that are over are removed', () => {
 
 // ---- NEXT_PRIVATE_DEBUG_CACHE --------------------------------------------------------
 
+/** What the build leaves of a route handler at /built. */
+function prerenderRoute(serverDistDir, key, tag) {
+  const base = path.join(serverDistDir, 'app/built');
+  const headers = { 'x-next-cache-tags': tag };
+  fs.writeFileSync(`${base}.body`, 'built');
+  fs.writeFileSync(`${base}.meta`, JSON.stringify({ status: 200, headers, routeCache: { key, isFallback: false } }));
+}
+
+test('the debug log says that what is on the disk is damaged', async (t) => {
+  const dir = temporaryDirectory();
+  const env = { NEXT_PRIVATE_DEBUG_CACHE: '1', NEXT_CACHE_MAX_MEMORY_SIZE: '0' };
+  const peer = await startPeer({ dir, env, serverDistDir: fakeBuild() });
+  t.after(() => peer.stop());
+  await peer.order('set', KEY, fetchValue('x'.repeat(1000)), fetchSet());
+  await peer.order('useCacheSet', 'u', {}, 'x'.repeat(1000));
+  const v1 = path.join(dir, 'v1');
+  const data = path.join(v1, fs.readdirSync(v1).find((name) => name.startsWith('data-')));
+  const bytes = fs.readFileSync(data).subarray(0, 65536);
+  const file = fs.openSync(data, 'r+');
+  fs.writeSync(file, bytes.map((byte, i) => (i % 64 === 63 ? byte ^ 1 : byte)), 0, bytes.length, 0);
+  fs.closeSync(file);
+  assert.equal(await peer.order('get', KEY, fetchGet()), null);
+  assert.equal(await peer.order('useCacheGet', 'u'), undefined);
+  await eventually(() => peer.lines.filter((line) => /miss: corrupt$/.test(line)).length === 2).catch(() => assert.fail(peer.lines.join('\n')));
+});
+
 test('the debug log has a line for every call, with the reason of every miss', async (t) => {
   const dir = temporaryDirectory();
   const clock = new SteppedClock();
   const options = { dir, env: { ...clock.env, NEXT_PRIVATE_DEBUG_CACHE: '1' } };
   const old = await startPeer({ ...options, serverDistDir: fakeBuild(temporaryDirectory(), 'build-1') });
   t.after(() => old.stop());
-  const peer = await startPeer({ ...options, serverDistDir: fakeBuild(temporaryDirectory(), 'build-2') });
+  const serverDistDir = fakeBuild(temporaryDirectory(), 'build-2');
+  prerenderRoute(serverDistDir, BUILT, 'built');
+  const peer = await startPeer({ ...options, serverDistDir });
   t.after(() => peer.stop());
   const line = async (...words) => {
     const from = peer.lines.length;
@@ -204,6 +233,9 @@ test('the debug log has a line for every call, with the reason of every miss', a
   assert.equal(await line('get', KEY, fetchGet(['t'])), `${fetch} hit memory`);
   await peer.order('mark', ['soft']);
   assert.equal(await line('get', KEY, fetchGet(['t'], ['soft'])), `${fetch} miss: dead by tag "soft"`);
+
+  await peer.order('mark', ['built']);
+  assert.equal(await line('get', BUILT, { kind: 'APP_ROUTE' }), `nextcache: get ${BUILT} APP_ROUTE miss: build output dead by tag "built"`);
 
   const result = 'nextcache: use-cache get u';
   assert.equal(await line('useCacheGet', 'u'), `${result} miss: absent`);

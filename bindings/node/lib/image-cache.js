@@ -9,7 +9,7 @@
 
 const { CLASSES } = require('./classes');
 const { answers } = require('./kinds');
-const { debug } = require('./log');
+const { debug, reasonOf } = require('./log');
 const { decode } = require('./codec');
 const { theImages } = require('./engine');
 const { wallNow } = require('./clock');
@@ -21,7 +21,7 @@ function miss(key, why) {
 
 async function getImage(key) {
   const found = await theImages().get(key, CLASSES.images);
-  if (!found.parts) return miss(key, found.why);
+  if (!found.parts) return miss(key, reasonOf(found, 'dead'));
   const { value, cacheControl } = decode(found.parts);
   if (!answers('IMAGE', value)) return miss(key, 'another kind');
   debug?.('get', key, 'IMAGE', 'hit', found.inMemory ? 'memory' : 'disk');

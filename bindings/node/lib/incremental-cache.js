@@ -200,8 +200,10 @@ class CacheHandler {
     if (!found.stored) {
       const since = await servedSince(namespace);
       const seed = await this.#getSeed(key, storage, kind, context, { birth, since });
-      const answer = seed ?? this.#getNotFound(key, storage, kind, { birth, since }, found);
-      return answer ?? this.#miss(key, kind, birth, debug && (await reasonOfMiss(namespace, key, found)));
+      const answer = seed.answer ?? this.#getNotFound(key, storage, kind, { birth, since }, found);
+      if (answer) return answer;
+      const ofSeed = found.why === 'absent' ? seed.why : undefined;
+      return this.#miss(key, kind, birth, ofSeed ?? (debug && (await reasonOfMiss(namespace, key, found))));
     }
     const { stored } = found;
     if (!answers(kind, stored.value)) return this.#miss(key, kind, birth, 'another kind');
@@ -232,23 +234,20 @@ class CacheHandler {
     return { value, lastModified, cacheControl };
   }
 
-  /** The build's own version of a page, judged, and stored if it is valid. */
+  /** The build's own version of a page, judged, and stored if it is valid: {answer}, or {why} there is none. */
   async #getSeed(key, storage, kind, context, { birth, since }) {
     const reading = readSeed(this.serverDistDir, storage, key, context);
     const seed = await reading.result;
-    if (!seed) return undefined;
+    if (!seed) return {};
     // A shell shows nothing of the page that it stands for.
     const tags = seed.isShell ? headerTags(seed.value) : pageTags(key, seed.value, this.serverDistDir);
     const found = judgeSeed(seed, tags, [seedTag(storage, this.serverDistDir)], since);
-    if (found.result !== OK && found.result !== STALE) {
-      debug?.('get', key, kind, 'build output:', reasonOf(found, 'dead'));
-      return undefined;
-    }
+    if (found.result !== OK && found.result !== STALE) return { why: debug && `build output ${reasonOf(found, 'dead')}` };
     liveSeeds().set(storage, true);
     const stored = { value: seed.value, seed: true, resumeTags: extraTags(seed.value, tags) };
     stored.value = judgeResumeData(stored, (inside) => judgeBuilt(inside, undefined, { bornMs: seed.bornMs, since }));
     const value = this.#shape(stored.value, context, true);
-    if (value === undefined) return undefined;
+    if (value === undefined) return {};
     // Judged by all marks until now, it is as good as born at this look-up.
     if (!reading.joined && found.result === OK && !(kind === 'PAGES' && context.isFallback)) {
       const times = { birth, created: seed.modifiedMs };
@@ -258,7 +257,7 @@ class CacheHandler {
     this.pending.begin(key, birth);
     noteReturned(storage, value);
     debug?.('get', key, kind, hitInWords(found), 'build output');
-    return this.#hit({ key, storage, context }, { ...found, created: seed.modifiedMs, deadAt: Infinity }, value);
+    return { answer: this.#hit({ key, storage, context }, { ...found, created: seed.modifiedMs, deadAt: Infinity }, value) };
   }
 
   /**
