@@ -1,7 +1,9 @@
 'use strict';
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
 const { afterEach, test } = require('node:test');
-const { appPage, fakeBuild, fetchGet, fetchKey, fetchSet, fetchValue, freshCache, inPackage, pageGet, pageSet } = require('./support');
+const { appPage, eventually, fakeBuild, fetchGet, fetchKey, fetchSet, fetchValue, freshCache, inPackage, pageGet, pageSet } = require('./support');
 
 const CacheHandler = inPackage('cache-handler.js');
 const { resolveConfig } = inPackage('lib/config.js');
@@ -69,6 +71,18 @@ test('dropHeaders: those headers are not stored, with any kind of value', async 
   value.data.headers = headers;
   await request().set(KEY, value, fetchSet());
   assert.deepStrictEqual((await request().get(KEY, fetchGet())).value, { ...value, data: { ...value.data, headers: kept } });
+});
+
+test('dropHeaders: nor those of a page that the build rendered', async () => {
+  freshCache({ dropHeaders: ['set-cookie'] });
+  const serverDistDir = fakeBuild();
+  fs.writeFileSync(path.join(serverDistDir, 'app/r.body'), 'b');
+  fs.writeFileSync(path.join(serverDistDir, 'app/r.meta'), JSON.stringify({ status: 200, headers: { 'set-cookie': 's=1', 'x-next-cache-tags': 't' } }));
+  for (const from of ['the build', 'the cache']) {
+    const { value } = await new CacheHandler({ serverDistDir }).get('/r', { kind: 'APP_ROUTE' });
+    assert.deepEqual(value.headers, { 'x-next-cache-tags': 't' }, from);
+    await eventually(() => nextcache.stats().puts.routes > 0);
+  }
 });
 
 test('dropHeaders: what Next itself put there stays, and tags go on working', async () => {

@@ -244,7 +244,7 @@ class CacheHandler {
     const found = judgeSeed(seed, tags, [seedTag(storage, this.serverDistDir)], since);
     if (found.result !== OK && found.result !== STALE) return { why: debug && `build output ${reasonOf(found, 'dead')}` };
     liveSeeds().set(storage, true);
-    const stored = { value: seed.value, seed: true, resumeTags: extraTags(seed.value, tags) };
+    const stored = { value: withoutDroppedHeaders(seed.value), seed: true, resumeTags: extraTags(seed.value, tags) };
     stored.value = judgeResumeData(stored, (inside) => judgeBuilt(inside, undefined, { bornMs: seed.bornMs, since }));
     const value = this.#shape(stored.value, context, true);
     if (value === undefined) return {};
