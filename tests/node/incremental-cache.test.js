@@ -247,6 +247,46 @@ test('what was rendered before an invalidation and stored after it is not served
   }
 });
 
+test('what one render fetches again is as old as what it fetched first', async () => {
+  const render = request();
+  assert.equal(await render.get(KEY, fetchGet(['t'], ['_N_T_/a/page'])), null);
+  await render.set(KEY, fetchValue('old'), fetchSet(['t']));
+  await request().revalidateTag('t');
+  // A miss; but below the look-up, React answers from what it has.
+  assert.equal(await render.get(KEY, fetchGet(['t'], ['_N_T_/a/page'])), null);
+  await render.set(KEY, fetchValue('old'), fetchSet(['t']));
+  assert.equal(await request().get(KEY, fetchGet(['t'])), null);
+
+  const handler = request();
+  await request().revalidateTag('t');
+  assert.equal(await handler.get(KEY, fetchGet(['t'], ['_N_T_/a/route'])), null);
+  await handler.set(KEY, fetchValue('new'), fetchSet(['t']));
+  assert.ok(await request().get(KEY, fetchGet(['t'])), 'a route handler, which may go on for hours, is not rendered');
+});
+
+test('what a function made from a stale fetch is stale with it, and can be renewed', async () => {
+  const result = fetchKey('function');
+  const asked = { ...fetchGet(['t']), fetchUrl: 'unstable_cache /a f' };
+  const stored = { ...fetchSet(['t']), fetchUrl: 'unstable_cache /a f' };
+  await request().set(KEY, fetchValue(), fetchSet(['t']));
+  await request().set(result, fetchValue(), stored);
+  await request().revalidateTag('t', { expire: 3600 });
+  const fresh = async (key, context) => !isStale(await request().get(key, context), 3600);
+
+  const render = request();
+  await render.get(result, asked); // stale: the function is called …
+  await render.get(KEY, fetchGet(['t'])); // … and given what is stale
+  await render.set(result, fetchValue(), stored);
+  assert.ok(!(await fresh(result, asked)), 'made from what is stale');
+  await render.set(KEY, fetchValue(), fetchSet(['t']));
+  assert.ok(await fresh(KEY, fetchGet(['t'])), 'fetched anew');
+  const next = request();
+  await next.get(result, asked);
+  await next.get(KEY, fetchGet(['t']));
+  await next.set(result, fetchValue(), stored);
+  assert.ok(await fresh(result, asked));
+});
+
 test('a set without a get is as old as its instance', async () => {
   const before = request();
   await request().revalidateTag('t');

@@ -1,11 +1,15 @@
 'use strict';
 const assert = require('node:assert/strict');
+const { AsyncLocalStorage } = require('node:async_hooks');
+const Module = require('node:module');
+const path = require('node:path');
 const { beforeEach, test } = require('node:test');
 const { appPage, eventually, fakeBuild, freshCache, inPackage, pageGet, pageSet, runScript, temporaryDirectory } = require('./support');
 
 const handler = inPackage('use-cache-handler.js');
 const CacheHandler = inPackage('cache-handler.js');
 const nextcache = inPackage('index.js');
+const { shared } = inPackage('lib/shared.js');
 
 const now = () => performance.timeOrigin + performance.now();
 
@@ -30,6 +34,18 @@ const entryOf = (fields = {}, chunks = [new Uint8Array([1, 2, 3])]) => ({
 });
 
 const put = (key, fields, chunks) => handler.set(key, Promise.resolve(entryOf(fields, chunks)));
+
+/** Runs functions as work on one request each, as the storage of a loaded Next.js tells. */
+function inRequests(t) {
+  const workAsyncStorage = new AsyncLocalStorage();
+  const file = path.join(temporaryDirectory(), 'next/dist/server/app-render/work-async-storage.external.js');
+  Module._cache[file] = { exports: { workAsyncStorage } };
+  t.after(() => {
+    delete Module._cache[file];
+    shared('next.directory').found = undefined;
+  });
+  return (work) => workAsyncStorage.run({}, work);
+}
 
 async function bytesOf(entry) {
   return Buffer.from(await new Response(entry.value).arrayBuffer());
@@ -186,6 +202,72 @@ test('a page without the tag of a dead result is left alone', async () => {
   await page.set(PAGE, appPage(['blog']), pageSet());
   await handler.set('r', Promise.resolve(result));
   assert.ok(await new CacheHandler({ serverDistDir }).get(PAGE, pageGet()));
+});
+
+test('a result that contains one that was overtaken is as old as that', async () => {
+  for (const [durations, order] of [[undefined, 'inside first'], [undefined, 'outside first'], [{ expire: 3600 }, 'inside first']]) {
+    freshCache();
+    await handler.refreshTags();
+    const inside = entryOf({ tags: ['shop'] }); // the generation begins …
+    await handler.updateTags(['shop'], durations); // … is overtaken …
+    await handler.refreshTags();
+    const outside = entryOf({ tags: ['list', 'shop'] }); // … and joined by another one, which begins later
+    const beside = entryOf({ tags: ['list'] });
+    const sets = [() => handler.set('inside', Promise.resolve(inside)), () => handler.set('outside', Promise.resolve(outside))];
+    if (order === 'outside first') sets.reverse();
+    for (const set of sets) await set();
+    await handler.set('beside', Promise.resolve(beside));
+    const found = await handler.get('outside', []);
+    if (durations) assert.equal(found.revalidate, -1, 'stale, and dead at the deadline');
+    else assert.equal(found, undefined, order);
+    assert.equal((await handler.get('beside', [])).revalidate, 900, 'without the tag it cannot contain it');
+  }
+});
+
+test('what an overtaken result has spoiled spoils nothing else', async () => {
+  const overtaken = entryOf({ tags: ['shop'] });
+  await handler.updateTags(['shop']);
+  await handler.refreshTags();
+  const spoiled = entryOf({ tags: ['shop'] });
+  await handler.set('overtaken', Promise.resolve(overtaken));
+  await new Promise((settle) => setTimeout(settle, 5));
+  const next = entryOf({ tags: ['shop'] });
+  await handler.set('spoiled', Promise.resolve(spoiled));
+  await handler.set('next', Promise.resolve(next));
+  assert.equal(await handler.get('spoiled', []), undefined);
+  assert.ok(await handler.get('next', []));
+});
+
+test('a result is as old as what its request had been given before', async (t) => {
+  const run = inRequests(t);
+  const reads = {
+    'that was fresh': () => put('inside', { tags: ['shop'] }),
+    'that was made by the request': () => {},
+    'that was stale': async () => {
+      await put('inside', { tags: ['shop'] });
+      await handler.updateTags(['shop'], { expire: 3600 });
+      await handler.refreshTags();
+    },
+  };
+  for (const [which, prepare] of Object.entries(reads)) {
+    freshCache();
+    await handler.refreshTags();
+    await prepare();
+    await run(async () => {
+      if (!(await handler.get('inside', []))) await put('inside', { tags: ['shop'] });
+      if (which !== 'that was stale') await handler.updateTags(['shop']);
+      await handler.refreshTags();
+      // From here on Next answers a get of 'inside' itself.
+      await put('outside', { tags: ['shop', 'list'] });
+      await put('beside', { tags: ['list'] });
+    });
+    const found = await handler.get('outside', []);
+    if (which === 'that was stale') assert.equal(found.revalidate, -1, which);
+    else assert.equal(found, undefined, which);
+    assert.ok(await handler.get('beside', []), which);
+    await run(() => put('outside', { tags: ['shop', 'list'] }));
+    assert.ok(await handler.get('outside', []), 'another request has not been given it');
+  }
 });
 
 test('marks of the one interface are seen by the other', async () => {

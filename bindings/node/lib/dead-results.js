@@ -1,18 +1,20 @@
 'use strict';
-// Pages made from results that were dead on arrival.
+// Pages and results that were made from results which an invalidation overtook.
 //
 // Next.js lets a request use the result of a 'use cache' function that another
-// request is generating already. A page rendered after an invalidation can so
+// request is generating already. What begins after an invalidation can so
 // contain a result whose generation began before it. That shows when the
-// result is stored: it is born dead. Pages of this process that carry such a
-// tag and whose render overlapped the generation are then as old as it is:
-// those stored later take its birth, those stored before are removed.
+// result is stored: it is born dead, or stale. Whatever of this process carries
+// its tags and was made while it was generated is then as old as it is: those
+// stored later take its birth, those stored before are removed. A result that
+// contains another carries all its tags; a page at least some, because a tag
+// with a comma is two tags of a page.
 
-const { shared } = require('./shared');
+const { theEngine } = require('./engine');
 
-const REMEMBERED = 256;
+const REMEMBERED = 512;
 
-const state = () => shared('dead-results', () => ({ results: [], pages: [] }));
+const state = () => theEngine().remembered('dead-results', () => ({ results: [], made: [] }));
 
 function remember(list, item) {
   list.push(item);
@@ -20,26 +22,27 @@ function remember(list, item) {
 }
 
 const overlaps = (a, b) => a.began <= b.ended && b.began <= a.ended;
-const sharesTag = (a, b) => a.tags.some((tag) => b.tags.includes(tag));
-const spoils = (result, page) => result.birth < page.birth && overlaps(result, page) && sharesTag(result, page);
+const carries = ({ tags, isResult }, { tags: inside }) =>
+  isResult ? inside.every((tag) => tags.includes(tag)) : inside.some((tag) => tags.includes(tag));
+const spoils = (result, made) => result.birth < made.birth && overlaps(result, made) && carries(made, result);
 
 /**
- * The birth that a page gets: {key, tags, birth, began, ended}, with times on
- * Next's clock.
+ * The birth that a page or result gets: {key, tags, birth, began, ended, isResult},
+ * with times on Next's clock.
  */
-function birthOfPage(page) {
-  const { results, pages } = state();
-  if (page.tags.length > 0) remember(pages, page);
-  let { birth } = page;
-  for (const result of results) if (spoils(result, page)) birth = Math.min(birth, result.birth);
+function birthOfMade(made) {
+  const { results, made: all } = state();
+  let { birth } = made;
+  for (const result of results) if (spoils(result, made)) birth = Math.min(birth, result.birth);
+  if (made.tags.length > 0) remember(all, { ...made, birth });
   return birth;
 }
 
-/** Notes a result that was born dead; returns the keys of the pages it spoiled. */
+/** Notes a result that was born dead or stale; returns the keys of what it spoiled. */
 function addDeadResult(result) {
-  const { results, pages } = state();
+  const { results, made: all } = state();
   remember(results, result);
-  return pages.filter((page) => spoils(result, page)).map((page) => page.key);
+  return all.filter((made) => spoils(result, made)).map((made) => made.key);
 }
 
-module.exports = { addDeadResult, birthOfPage };
+module.exports = { addDeadResult, birthOfMade };

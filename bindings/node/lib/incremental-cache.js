@@ -11,17 +11,18 @@ const { OK, STALE, theEngine } = require('./engine');
 const { answerAgain, keepAnswer } = require('./answers');
 const { PendingBirths } = require('./births');
 const { BoundedMap } = require('./bounded-map');
-const { birthOfPage } = require('./dead-results');
+const { birthOfMade } = require('./dead-results');
 const { classOfKind } = require('./classes');
 const { debug, reasonOf, warn, warnOnce } = require('./log');
 const { endRetention, isRetained, noteReturned, retain, retention } = require('./retention');
 const { answers, belongs, kindAsked } = require('./kinds');
 const { createNextCache } = require('./next');
-const { headerTags, normalizeTags } = require('./tags');
+const { PATH_TAG, headerTags, normalizeTags } = require('./tags');
 const { OVER_AGE_MS, freshness, noteLifetime, secondsToMs } = require('./staleness');
 const { isBuilding } = require('./config');
 const { nextNow, toNext, wallNow } = require('./clock');
 const { noteBuild, pageNamespace } = require('./namespace');
+const { Ingredients } = require('./ingredients');
 const { isOfAnotherBuild, noteBuildName } = require('./other-builds');
 const { pageTags } = require('./page-tags');
 const { getImage, setImage } = require('./image-cache');
@@ -41,6 +42,11 @@ const pageKey = (namespace, key) => namespace && `p:${namespace}:${key}`;
 
 /** Fetches without cache options, shared between the pages of one build worker. */
 const implicitFetches = () => shared('implicit', () => new BoundedMap(IMPLICIT_MAX));
+
+const isOfRouteHandler = (tag) => tag.startsWith(PATH_TAG) && tag.endsWith('/route');
+
+/** Whether a fetch entry is the result of a function, which other fetches may be inside of. */
+const isUnstableCache = ({ fetchUrl }) => typeof fetchUrl === 'string' && fetchUrl.startsWith('unstable_cache ');
 
 /** Whether Next withholds rscData of a page from this way of asking. */
 const withoutRsc = (context, value) =>
@@ -84,10 +90,12 @@ class CacheHandler {
     this.serverDistDir = typeof context.serverDistDir === 'string' ? context.serverDistDir : undefined;
     this.revalidatedTags = Array.isArray(context.revalidatedTags) ? context.revalidatedTags : [];
     this.birth = OLDEST_BIRTH;
+    this.readSince = OLDEST_BIRTH; // what this request was given since then was valid then, or is in `stale`
     this.began = nextNow();
     this.pending = new PendingBirths();
+    this.stale = new Ingredients();
     try {
-      this.birth = engine.birth();
+      this.readSince = this.birth = engine.birth();
       noteBuild(this.serverDistDir);
       noteServed(pageNamespace(this.serverDistDir));
     } catch (error) {
@@ -126,6 +134,8 @@ class CacheHandler {
   async revalidateTag(tags, durations) {
     try {
       await revalidateTags(tags, durations, this);
+      // Next forgets what the request has read of a tag that it marks itself.
+      if (tags?.length > 0) this.readSince = this.#engine.birth();
     } catch (error) {
       warn('revalidateTag', `revalidateTag failed: ${error.stack}`);
     }
@@ -137,9 +147,9 @@ class CacheHandler {
 
   async #getFetch(key, context) {
     const engine = this.#engine;
-    const birth = engine.birth();
-    if (!mayStore(context.fetchUrl)) return this.#miss(key, 'FETCH', birth, 'never stored');
     const softTags = normalizeTags([...(context.tags ?? []), ...(context.softTags ?? [])]);
+    const birth = this.#birthOfFetch(engine.birth(), softTags);
+    if (!mayStore(context.fetchUrl)) return this.#miss(key, 'FETCH', birth, 'never stored');
     if (this.revalidatedTags.length > 0 && softTags.some((tag) => this.revalidatedTags.includes(tag))) {
       return this.#miss(key, 'FETCH', birth, 'revalidated by this request');
     }
@@ -161,6 +171,7 @@ class CacheHandler {
       found.result === STALE ? Math.min(created, now - revalidateMs - OVER_AGE_MS) : lastModifiedOfFresh(created, () => softTags);
     const freshMs = lastModified + revalidateMs - now;
     if (freshMs < 0) this.pending.begin(key, birth);
+    if (found.result === STALE) this.stale.note(key, softTags, found.birth);
     debug?.('get', key, 'FETCH', freshMs < 0 && found.result === OK ? 'stale: expired' : hitInWords(found), found.inMemory ? 'memory' : 'disk');
     return this.#answer({ key, context, directory: this.serverDistDir, classId }, found, { value, lastModified }, freshMs);
   }
@@ -176,14 +187,29 @@ class CacheHandler {
       implicitFetches().set(key, { value, lastModified: nextNow() });
       return undefined;
     }
-    const { birth } = this.pending.finish(key) ?? this;
-    const times = { birth, created: wallNow() };
     const tags = normalizeTags(context.tags);
+    const { birth } = this.pending.finish(key) ?? this;
+    const times = { birth: isUnstableCache(context) ? this.#birthOfResult(key, birth, tags) : birth, created: wallNow() };
     const result = await theEngine().put(fetchKey(key), classOfKind('FETCH'), tags, times, {
       value: withoutDroppedHeaders(value),
     });
     debug?.('set', key, 'FETCH', tags, result);
     return undefined;
+  }
+
+  /**
+   * The birth of a fetch that is looked up at the epoch `now`. While React renders a page, it answers
+   * a second fetch from the first, also when the look-up between the two misses. A route handler is
+   * not rendered and may go on for hours; a build worker has one instance for all of its pages.
+   */
+  #birthOfFetch(now, softTags) {
+    const isRendered = !isBuilding() && !softTags.some(isOfRouteHandler);
+    return isRendered ? Math.min(now, this.readSince) : now;
+  }
+
+  /** The same of what a function returned, which may hold fetches that were stale. */
+  #birthOfResult(key, birth, tags) {
+    return this.stale.birthOf(key, birth, (inside) => inside.some((tag) => tags.includes(tag)));
   }
 
   // ---- pages, route handlers and images ---------------------------------------------
@@ -297,7 +323,7 @@ class CacheHandler {
     const { birth, began } = pending ?? this;
     const tags = pageTags(key, value, this.serverDistDir);
     const times = {
-      birth: birthOfPage({ key: storage, tags, birth, began, ended: nextNow() }),
+      birth: birthOfMade({ key: storage, tags, birth, began, ended: nextNow() }),
       created: wallNow(),
       revalidate: secondsToMs(control.revalidate === false ? undefined : control.revalidate),
     };

@@ -7,13 +7,14 @@
 // Next enforces an entry's revalidate and expire itself; its tags, and the
 // tags of the page that asks, are decided by the core at every get.
 
-const { BORN_DEAD, OK, STALE, theEngine } = require('./engine');
-const { addDeadResult } = require('./dead-results');
+const { OK, STALE, theEngine } = require('./engine');
+const { addDeadResult, birthOfMade } = require('./dead-results');
 const { BirthLog } = require('./births');
 const { buildName } = require('./namespace');
 const { CLASSES } = require('./classes');
 const { decode } = require('./codec');
 const { debug, reasonOf, warn } = require('./log');
+const { ingredientsOfRequest } = require('./ingredients');
 const { nextNow, toNext, toWall, wallNow } = require('./clock');
 const { nextUseCacheHandler } = require('./next');
 const { isOfAnotherBuild, noteBuildName } = require('./other-builds');
@@ -33,12 +34,15 @@ const storageKey = (key, build = buildName()) => `u:${build}:${key}`;
 const birthLog = () => shared('births', () => new BirthLog());
 const pendingSets = () => shared('use-cache.sets', () => new Map());
 
-/** Notes the epoch of this moment; what starts now is born with it. */
+/** Notes the epoch of this moment, and gives it back; what starts now is born with it. */
 function observe() {
   try {
-    birthLog().add(theEngine().birth());
+    const birth = theEngine().birth();
+    birthLog().add(birth);
+    return birth;
   } catch (error) {
     warn('use-cache birth', `the epoch could not be read: ${error.stack}`);
+    return OLDEST_BIRTH;
   }
 }
 
@@ -70,7 +74,7 @@ async function tellMiss(key, found) {
 async function getEntry(key, softTags) {
   const sets = pendingSets();
   while (sets.has(key)) await sets.get(key);
-  observe();
+  const birth = observe();
   const pending = theEngine().get(storageKey(key), CLASSES.useCache, normalizeTags(softTags));
   const found = pending instanceof Promise ? await pending : pending;
   if (!found.parts) {
@@ -79,6 +83,7 @@ async function getEntry(key, softTags) {
   }
   const { entry, bytes } = decode(found.parts);
   const staleByTag = found.result === STALE && found.why !== 'age';
+  ingredientsOfRequest()?.note(key, entry.tags, staleByTag ? found.birth : birth);
   debug?.('use-cache get', key, found.result === STALE ? reasonOf(found, 'stale') : 'hit', found.inMemory ? 'memory' : 'disk');
   return {
     ...entry,
@@ -112,11 +117,25 @@ async function collect(key, pendingEntry) {
   return { entry, bytes: await drain(value) };
 }
 
+/** The birth of a result whose own generation was born at `own`: what it was made of counts as well. */
+function birthOfResult(key, own, tags, timestamp) {
+  const ingredients = ingredientsOfRequest();
+  const holds = (inside) => normalizeTags(inside).every((tag) => tags.includes(tag));
+  const born = ingredients?.birthOf(key, own, holds) ?? own;
+  const birth = birthOfMade({ key: storageKey(key), tags, birth: born, began: timestamp, ended: nextNow(), isResult: true });
+  ingredients?.note(key, tags, birth);
+  return birth;
+}
+
+/** Whether a tag was marked since, be it only as stale. */
+const isMarkedSince = (birth, tags) =>
+  birth < theEngine().birth() && theEngine().judge(tags, undefined, { birth, created: wallNow() }).result !== OK;
+
 async function storeEntry(key, { entry, bytes }) {
   const tags = normalizeTags(entry.tags);
-  const birth = birthOf(entry.timestamp, tags);
+  const own = birthOf(entry.timestamp, tags);
   const times = {
-    birth,
+    birth: birthOfResult(key, own, tags, entry.timestamp),
     created: Math.min(Math.floor(toWall(entry.timestamp)), wallNow()),
     revalidate: entry.revalidate >= 0 ? entry.revalidate * 1000 : Infinity,
     expire: entry.expire >= 0 ? entry.expire * 1000 : Infinity,
@@ -125,10 +144,11 @@ async function storeEntry(key, { entry, bytes }) {
   const result = await theEngine().put(storageKey(key), CLASSES.useCache, tags, times, stored);
   debug?.('use-cache set', key, tags, result);
   await noteBuildName(buildName());
-  if (result === BORN_DEAD) {
-    const spoiled = addDeadResult({ tags, birth, began: entry.timestamp, ended: nextNow() });
-    await Promise.all(spoiled.map((page) => theEngine().remove(page)));
-  }
+  // Only what an invalidation overtook itself spoils others: what it spoiled does
+  // not, or one would kill the next for as long as there is load.
+  if (!isMarkedSince(own, tags)) return;
+  const spoiled = addDeadResult({ tags, birth: own, began: entry.timestamp, ended: nextNow() });
+  await Promise.all(spoiled.map((made) => theEngine().remove(made)));
 }
 
 /** Never throws: a function that threw leaves nothing, a broken cache a line. */
