@@ -56,7 +56,7 @@ async function openOrigin() {
 /** What the origin does not have while the app is built. */
 function asAtBuild(origin) {
   origin.reset();
-  for (const name of ['post/late', 'page/late']) origin.set(name, null);
+  for (const name of ['post/late', 'page/late', 'page/late/en', 'page/late/de-AT']) origin.set(name, null);
 }
 
 class VersionRun {

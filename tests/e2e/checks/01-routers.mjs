@@ -217,10 +217,11 @@ const pagesRouter = {
   },
 };
 
+const NO_TAGS = "Next's own cache gives such pages no tag, so that nothing matches; only res.revalidate renews them";
+
 const pagesPaths = {
   id: 'pages-revalidate-path', title: 'revalidatePath for pages of the Pages router', builds: ['webpack'],
   async run(t) {
-    const own = "Next's own cache gives such pages no tag, so that nothing matches; only res.revalidate renews them";
     const site = t.site();
     const [one, two] = [await site.start(), await site.start()];
     await t.check('by path, here and in another process', async () => {
@@ -231,13 +232,13 @@ const pagesPaths = {
         shows(await two.get(`/p/${id}`), '2', id);
         shows(await one.get(`/p/${id}`), '2', id);
       }
-    }, { own });
+    }, { own: NO_TAGS });
     await t.check('by a path with letters beyond ASCII', async () => {
       shows(await one.get('/p/%C3%A9t%C3%A9'), '1');
       t.origin.set('page/été', '2');
       await one.revalidatePath('/p/été');
       shows(await one.get('/p/%C3%A9t%C3%A9'), '2');
-    }, { own });
+    }, { own: NO_TAGS });
     await t.check('by the route, for all its pages', async () => {
       for (const id of ['one', 'path']) {
         await one.get(`/p/${id}`);
@@ -245,12 +246,68 @@ const pagesPaths = {
       }
       await one.revalidatePath('/p/[id]', 'page');
       for (const id of ['one', 'path']) shows(await two.get(`/p/${id}`), '3', id);
-    }, { own });
+    }, { own: NO_TAGS });
     await t.check('a renewed page is kept again', async () => {
       const first = await one.get('/p/path');
       sameRender(first, await one.get('/p/path'));
       sameRender(first, await two.get('/p/path'));
     }, { own: 'each process has a memory of its own, and goes on with the page that it made itself' });
+  },
+};
+
+/**
+ * A page that was missing at build. Before 16.3 no handler can make Next.js render before it
+ * answers: the first request still gets 404, and starts the render.
+ */
+const rendered = (t, server, path) =>
+  atLeast(t.version, '16.3.0') ? server.get(path) : until(() => server.get(path), (page) => page.status === 200);
+
+const localized = {
+  id: 'pages-locales', title: 'revalidatePath for pages of the Pages router with locales and trailing slashes', builds: ['i18n'],
+  async run(t) {
+    const site = t.site();
+    const [one, two] = [await site.start(), await site.start()];
+    const pages = {
+      '/': 'home/en', '/de-AT/': 'home/de-AT', '/about/': 'about/en', '/de-AT/about/': 'about/de-AT',
+      '/p/one/': 'page/one/en', '/de-AT/p/one/': 'page/one/de-AT', '/p/made/': 'page/made/en',
+    };
+    let round = 1;
+    /** Invalidates by one process, and gives back which pages the other shows anew. */
+    const renewedBy = async (path, type) => {
+      for (const asked of Object.keys(pages)) shows(await two.get(asked), String(round), asked);
+      round += 1;
+      for (const name of Object.values(pages)) t.origin.set(name, String(round));
+      await one.revalidatePath(path, type);
+      const renewed = [];
+      for (const asked of Object.keys(pages)) if ((await two.get(asked)).value === String(round)) renewed.push(asked);
+      // For the next round, all are to show the same.
+      await one.revalidatePath('/', 'layout');
+      return renewed;
+    };
+    const rows = [
+      ['/', undefined, ['/', '/de-AT/']],
+      ['/index', undefined, ['/', '/de-AT/']],
+      ['/de-AT', undefined, ['/de-AT/']],
+      ['/about', undefined, ['/about/', '/de-AT/about/']],
+      ['/about/', undefined, ['/about/', '/de-AT/about/']],
+      ['/de-AT/about', undefined, ['/de-AT/about/']],
+      ['/en/about/', undefined, ['/about/']],
+      ['/p/one', undefined, ['/p/one/', '/de-AT/p/one/']],
+      ['/p/[id]', 'page', ['/p/one/', '/de-AT/p/one/', '/p/made/']],
+      ['/p', 'layout', ['/p/one/', '/de-AT/p/one/', '/p/made/']],
+      ['/', 'layout', Object.keys(pages)],
+    ];
+    await t.check('by path, with a slash at its end, with and without the locale, by the route and by the layout', async () => {
+      for (const [path, type, expected] of rows) assert.deepEqual(await renewedBy(path, type), expected, `${path} ${type}`);
+    }, { own: NO_TAGS });
+    await t.check('what was missing at build, in each locale', async () => {
+      const late = ['en', 'de-AT'].map((locale) => [locale === 'en' ? '/p/late/' : `/${locale}/p/late/`, `page/late/${locale}`]);
+      for (const [, name] of late) t.origin.set(name, null);
+      for (const server of [one, two]) for (const [path] of late) assert.equal((await server.get(path)).status, 404, path);
+      for (const [, name] of late) t.origin.set(name, '2');
+      await one.revalidatePath('/p/late');
+      for (const server of [one, two]) for (const [path] of late) shows(await rendered(t, server, path), '2', path);
+    }, { own: 'such pages have no tag, and what was notFound at build is answered 404 without rendering' });
   },
 };
 
@@ -270,12 +327,9 @@ const missing = {
       for (const server of [one, two]) assert.equal((await server.get('/p/late')).status, 404);
       t.origin.set('page/late', '2');
       await one.revalidatePath('/p/late');
-      // Before 16.3 no handler can make Next.js render before it answers:
-      // the first request still gets 404, and starts the render.
-      const get = (server) => (atLeast(t.version, '16.3.0') ? server.get('/p/late') : until(() => server.get('/p/late'), (page) => page.status === 200));
-      for (const server of [one, two]) shows(await get(server), '2');
+      for (const server of [one, two]) shows(await rendered(t, server, '/p/late'), '2');
     }, { own: 'such pages have no tag, and what was notFound at build is answered 404 without rendering' });
   },
 };
 
-export const features = [appRouter, pagesRouter, pagesPaths, missing];
+export const features = [appRouter, pagesRouter, pagesPaths, localized, missing];

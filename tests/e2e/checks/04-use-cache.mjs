@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { WallClock } from '../lib/wallclock.mjs';
 import { atLeast, numbers } from '../lib/versions.mjs';
 import { shows, sameRender, sleep, until } from '../lib/feature.mjs';
+import { invalidateUnderLoad } from '../lib/under-load.mjs';
 
 const builds = ['use-cache'];
 const KINDS = ['item', 'remote', 'own', 'unicode', 'large'];
@@ -123,6 +124,81 @@ const processes = {
   },
 };
 
+const overtaken = {
+  id: 'use-cache-overtaken', title: "'use cache': what an invalidation overtakes is not kept", builds,
+  async run(t) {
+    const site = t.site();
+    const [one, two] = [await site.start(), await site.start()];
+    const nested = (steps, id) => `/nested?do=${steps}&id=${id}`;
+    /** Starts a request that hangs at the origin, and gives back how to end it. */
+    const held = async (path, name) => {
+      const before = t.origin.asked(name);
+      const release = t.origin.hang(name);
+      const answer = one.get(path);
+      await until(() => t.origin.asked(name), (times) => times > before);
+      return () => {
+        release();
+        return answer;
+      };
+    };
+    /** The value was changed and its tag marked; what is asked now is new, in both. */
+    const renewed = async (steps, id) => {
+      for (const server of [one, two]) for (const which of steps) shows(await server.get(nested(which, id)), '2', which);
+    };
+    await t.check('a result whose generation began before', async () => {
+      const end = await held(nested('item', 'late'), 'item/late');
+      t.origin.set('item/late', '2');
+      await two.revalidateTag('item-late');
+      shows(await end(), '1', 'the request that was under way');
+      await renewed(['item', 'outer'], 'late');
+    }, { own: ONE_PROCESS });
+    await t.check('a result that joined it, though its own generation began after', async () => {
+      const end = await held(nested('item', 'join'), 'item/join');
+      t.origin.set('item/join', '2');
+      await two.revalidateTag('item-join');
+      const joined = one.get(nested('gate,outer', 'join'));
+      await until(() => t.origin.asked('gate'), (times) => times > 0);
+      await sleep(300); // that it has joined cannot be seen
+      await end();
+      await joined;
+      await renewed(['outer', 'item'], 'join');
+    }, { own: ONE_PROCESS });
+    await t.check('a result made from what the same request had read before', async () => {
+      const end = await held(nested('item,gate,outer', 'again'), 'gate');
+      t.origin.set('item/again', '2');
+      await two.revalidateTag('item-again');
+      await end();
+      await renewed(['outer', 'item'], 'again');
+    }, { own: ONE_PROCESS });
+    if (numbers(t.version)[0] >= 16) {
+      await t.check('a result made from one that was stale dies with it', async () => {
+        // Kept before, and renewed behind the answer; or made by a request that was given the stale one.
+        for (const [id, steps, kept] of [['renewed', 'outer', ['item', 'outer']], ['made', 'item,outer', ['item']]]) {
+          for (const which of kept) await one.get(nested(which, id));
+          t.origin.set(`item/${id}`, '2');
+          const release = t.origin.hang(`item/${id}`);
+          await two.revalidateTag(`item-${id}`, { expire: 3 });
+          const deadline = Date.now() + 3000;
+          const answer = one.get(nested(steps, id));
+          await sleep(500); // in which it is made, or waits for the origin
+          release();
+          await answer;
+          await sleep(deadline + 100 - Date.now());
+          await renewed(['outer', 'item'], id);
+        }
+      }, { own: ONE_PROCESS });
+    }
+    await t.check('under load nothing older than an invalidation is served, by either process', async () => {
+      const judge = (page, path, oldest) => {
+        if (page.status !== 200) return `status ${page.status}`;
+        return Number(page.value) >= oldest ? undefined : `${page.value} instead of ${oldest}`;
+      };
+      const paths = ['/item/busy', nested('item', 'busy'), nested('outer', 'busy')];
+      await invalidateUnderLoad(t, [one, two], { paths, judge, names: ['item/busy'], invalidate: (server) => server.revalidateTag('item-busy') });
+    }, { own: ONE_PROCESS });
+  },
+};
+
 const clocks = {
   id: 'use-cache-clocks', title: "'use cache', the wall clock stepped between the starts of two processes", builds,
   async run(t) {
@@ -153,6 +229,6 @@ const clocks = {
   },
 };
 
-export const features = [results, processes, clocks].map((feature) => ({
+export const features = [results, processes, overtaken, clocks].map((feature) => ({
   ...feature, absent: (version) => (atLeast(version, '15.0.0') ? undefined : "'use cache' came with 15"),
 }));

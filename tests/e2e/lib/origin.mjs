@@ -39,7 +39,7 @@ export class Origin {
     return this.#counts.get(name) ?? 0;
   }
 
-  /** Answers for a thing wait until the function that is returned is called,
+  /** Answers for a thing, with the value of when it was asked for, wait until the function that is returned is called,
    *  or for as long as a check is worth. */
   hang(name) {
     let release;
@@ -63,8 +63,8 @@ export class Origin {
     this.#counts.set(name, this.asked(name) + 1);
     const sent = [];
     for await (const chunk of request) sent.push(chunk);
-    await this.#hanging.get(name);
     const value = this.#values.has(name) ? this.#values.get(name) : '1';
+    await this.#hanging.get(name);
     if (this.down) response.writeHead(503).end();
     else if (value === null) response.writeHead(404).end();
     else if (name === 'bytes') response.end(Buffer.from([0, 0x80, 0xff, 0xc3, 0x28]));

@@ -3,7 +3,7 @@ import { cacheLife, cacheTag } from './cache';
 
 // What the app shows comes through these functions, one for each kind of cache.
 
-async function ask(name) {
+export async function ask(name) {
   const response = await fetch(`${process.env.E2E_ORIGIN}/${name}`, { cache: 'no-store' });
   if (!response.ok) throw new Error(`the origin answered ${response.status} to ${name}`);
   return { ...(await response.json()), made: randomUUID() };
@@ -14,6 +14,13 @@ export async function item(id) {
   cacheLife('hours');
   cacheTag('items', `item-${id}`);
   return ask(`item/${id}`);
+}
+
+/** A result that holds another, and has its tags. */
+export async function outer(id) {
+  'use cache';
+  cacheLife('hours');
+  return item(id);
 }
 
 export async function remote(id) {

@@ -1,0 +1,5 @@
+import { pageOf } from '../lib/page';
+
+export const getStaticProps = ({ locale }) => pageOf(`about/${locale}`);
+
+export { default } from '../lib/page';
