@@ -1,6 +1,6 @@
 // When something is wrong, and how one finds out what the cache does.
 import assert from 'node:assert/strict';
-import { cpSync, rmSync } from 'node:fs';
+import { closeSync, cpSync, openSync, readdirSync, readSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { shows, sameRender, until } from '../lib/feature.mjs';
 
@@ -37,6 +37,62 @@ const fallback = {
       await works(t, server);
       assert.equal(server.log.match(/nextcache:/g)?.length, 1, server.log);
       assert.match(server.log, /nextcache: engine=next: Next's own cache is in use/);
+    });
+  },
+};
+
+const data = (site) => {
+  const v1 = join(site.cache, 'v1');
+  return readdirSync(v1).filter((name) => name.startsWith('data-')).map((name) => join(v1, name));
+};
+
+/** One bit in every few bytes of what has been written. */
+function damage(file) {
+  const fd = openSync(file, 'r+');
+  const bytes = Buffer.alloc(2 ** 20);
+  const length = readSync(fd, bytes, 0, bytes.length, 0);
+  for (let at = 99; at < length; at += 100) bytes[at] ^= 1;
+  writeSync(fd, bytes, 0, length, 0);
+  closeSync(fd);
+}
+
+const directory = {
+  id: 'directory', title: 'A cache directory in trouble is never the reason of an error', builds, ours: true,
+  async run(t) {
+    const lines = (server) => server.log.match(/^nextcache: (?!ready).*$/gm) ?? [];
+    const paths = ['/blog/a', '/blog/made', '/p/one', '/p/made', '/fetches', '/api/item/1', '/me'];
+    const allAnswer = async (server, when) => {
+      for (const path of paths) assert.equal((await server.get(path)).status, 200, `${path} ${when}\n${server.log.slice(-1000)}`);
+    };
+    await t.check('one that cannot be: the site works from memory, and one line says so', async () => {
+      const server = await t.site().start({ NEXT_CACHE_DIR: '/dev/null/cache' });
+      await works(t, server);
+      await allAnswer(server, 'without a directory');
+      assert.equal(new Set(lines(server)).size, 1, server.log); // again after a minute
+      assert.match(lines(server)[0], /cannot use the cache directory .* the cache lives in memory only/);
+    });
+    t.origin.reset();
+    await t.check('one whose data is damaged: what cannot prove itself is made anew', async () => {
+      const site = t.site();
+      const before = await site.start();
+      await allAnswer(before, 'before');
+      await before.stop();
+      for (const file of data(site)) damage(file);
+      const after = await site.start();
+      for (let n = 0; n < 2; n += 1) await allAnswer(after, 'on damaged data');
+      shows(await after.get('/blog/made'), '1');
+      await works(t, after);
+    });
+    t.origin.reset();
+    await t.check('one that is removed while pages are served', async () => {
+      const site = t.site();
+      const server = await site.start();
+      await allAnswer(server, 'before');
+      rmSync(site.cache, { recursive: true });
+      for (let n = 0; n < 3; n += 1) await allAnswer(server, 'after');
+      t.origin.set('post/made', '2');
+      await server.revalidateTag('post-made');
+      shows(await server.get('/blog/made'), '2');
     });
   },
 };
@@ -84,4 +140,4 @@ const debugging = {
   },
 };
 
-export const features = [fallback, useCacheFallback, debugging];
+export const features = [fallback, directory, useCacheFallback, debugging];

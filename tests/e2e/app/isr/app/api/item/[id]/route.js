@@ -7,5 +7,5 @@ export const revalidate = 86400;
 export async function GET(request, { params }) {
   const { id } = await params;
   const { value } = await ask(`item/${id}`, kept(`item-${id}`));
-  return Response.json({ id, value, made: randomUUID() });
+  return Response.json({ id, value, made: randomUUID() }, { headers: { 'x-item': 'header-of-an-item' } });
 }
