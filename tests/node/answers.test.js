@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { beforeEach, test } = require('node:test');
 const { startPeer } = require('./peer');
-const { appPage, fakeBuild, fetchGet, fetchKey, fetchSet, fetchValue, freshCache, inPackage, pageGet, pageSet } = require('./support');
+const { appPage, eventually, fakeBuild, fetchGet, fetchKey, fetchSet, fetchValue, freshCache, inPackage, pageGet, pageSet } = require('./support');
 
 const CacheHandler = inPackage('cache-handler.js');
 const nextcache = inPackage('index.js');
@@ -52,12 +52,19 @@ test('what is asked for again is not looked up again, is the same, and counts as
   const page = await storedPage();
   const fetched = await storedFetch();
   const counted = countLookUps(t);
-  assert.deepStrictEqual(await getPage(), page);
-  assert.equal((await getPage()).value, page.value);
-  assert.deepStrictEqual(await getFetch(['t']), fetched);
-  assert.equal(counted.lookUps, 0);
+  const before = nextcache.stats().memoryHits;
+  let rounds = 0;
+  // An answer is looked up once a second, and a second may pass anywhere.
+  await eventually(async () => {
+    rounds += 1;
+    counted.lookUps = 0;
+    assert.deepStrictEqual(await getPage(), page);
+    assert.equal((await getPage()).value, page.value);
+    assert.deepStrictEqual(await getFetch(['t']), fetched);
+    return counted.lookUps === 0;
+  });
   const { memoryHits } = nextcache.stats();
-  assert.deepEqual([memoryHits.pages, memoryHits.fetches], [4, 3]);
+  assert.deepEqual([memoryHits.pages - before.pages, memoryHits.fetches - before.fetches], [2 * rounds, rounds]);
 });
 
 test('another process marks or replaces, or all is cleared', async (t) => {

@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
-const { appPage, freshCache, fakeBuild, inPackage, pageGet, pageSet, runScript } = require('./support');
+const { appPage, eventually, freshCache, fakeBuild, inPackage, pageGet, pageSet, runScript } = require('./support');
 
 const CacheHandler = inPackage('cache-handler.js');
 const nextcache = inPackage('index.js');
@@ -83,8 +83,7 @@ test('clear reaches images that only other processes have open', async () => {
     env: { NEXT_CACHE_DIR: dir, NEXT_CACHE_MAX_DISK_SIZE: '16MB' },
   });
   assert.equal(stderr, '');
-  await new Promise((settle) => setTimeout(settle, 150));
-  assert.equal(await images().get(KEY, ASK), null);
+  await eventually(async () => (await images().get(KEY, ASK)) === null);
 });
 
 test('with cacheMaxMemorySize 0, and without a directory, images are still cached where they can be', async () => {

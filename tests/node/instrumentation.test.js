@@ -16,7 +16,7 @@ const PRELUDE = `
   const get = (key) => new CacheHandler({}).get(key, ${JSON.stringify(fetchGet())});
   const [a, b, c] = ${JSON.stringify(KEYS)};
   const eventually = async (look) => {
-    const until = performance.now() + 10000;
+    const until = performance.now() + 60000;
     while (!look()) {
       if (performance.now() > until) throw new Error('never happened: ' + look);
       await new Promise((resolve) => setTimeout(resolve, 2));

@@ -42,7 +42,7 @@ function freshCache(options = {}) {
 }
 
 /** Runs JavaScript text in a new process; {code, signal, stdout, stderr}. */
-function runScript(text, { env = {}, cwd, args = [], patienceMs = 30000 } = {}) {
+function runScript(text, { env = {}, cwd, args = [], patienceMs = 120000 } = {}) {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [...args, '-e', text], {
       cwd,
@@ -80,8 +80,8 @@ function captureWarnings() {
   };
 }
 
-/** Waits until `condition` holds, at most ten seconds. */
-async function eventually(condition, patienceMs = 10000) {
+/** Waits until `condition` holds; what has not come after a minute does not come. */
+async function eventually(condition, patienceMs = 60000) {
   const until = performance.now() + patienceMs;
   while (!(await condition())) {
     if (performance.now() > until) throw new Error(`never happened: ${condition}`);

@@ -1,16 +1,13 @@
 // What both routers keep: prerendered pages, pages made on demand, route
 // handlers, fetches; and how each is renewed by time, by tag and by path.
 import assert from 'node:assert/strict';
-import { shows, sameRender, sleep, until } from '../lib/feature.mjs';
+import { shows, sameRender, sleep, stored, until } from '../lib/feature.mjs';
 import { atLeast } from '../lib/versions.mjs';
 import { Page } from '../lib/page.mjs';
 
 const builds = ['webpack', 'turbopack'];
 
 const prerendered = (site, router, path) => new Page({ headers: new Headers() }, Buffer.from(site.prerendered(router, path)));
-
-/** Next.js 14 answers before it has stored what it made. */
-const stored = (t) => (t.major === 14 ? sleep(200) : undefined);
 
 /** A navigation to a page shows the render of the page; in Next.js 14, which
  *  renders twice for the two, only the same value. */

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { WallClock } from '../lib/wallclock.mjs';
 import { atLeast } from '../lib/versions.mjs';
-import { shows, sameRender, sleep, until } from '../lib/feature.mjs';
+import { shows, sameRender, sleep, stored, until } from '../lib/feature.mjs';
 import { invalidateUnderLoad } from '../lib/under-load.mjs';
 
 const builds = ['webpack'];
@@ -23,10 +23,11 @@ const twoProcesses = {
     const [one, two] = [await site.start(), await site.start()];
     await t.check('what one has made, the other serves', async () => {
       const page = await one.get('/blog/shared');
+      const item = await one.get('/api/item/1');
+      await stored(t);
       const other = await two.get('/blog/shared');
       fromCache(t, other);
       sameRender(page, other);
-      const item = await one.get('/api/item/1');
       assert.equal((await two.get('/api/item/1')).json.made, item.json.made);
       await one.get('/fetches');
       t.origin.set('fetch/tagged', '2');
@@ -55,6 +56,7 @@ const twoProcesses = {
     }, { own: ONE_PROCESS });
     await t.check('what is rendered after an invalidation is kept by all', async () => {
       const page = await one.get('/blog/b');
+      await stored(t);
       sameRender(page, await one.get('/blog/b'));
       sameRender(page, await two.get('/blog/b'));
     }, { own: 'each process has a memory of its own, and looks at the files of the other only when that has no answer' });
@@ -195,8 +197,8 @@ const profiles = {
     await t.check('while the origin is down the old page is shown until its deadline, and never again', async () => {
       for (const server of [one, two]) await server.get('/blog/deadline');
       t.origin.down = true;
-      await one.revalidateTag('post-deadline', { expire: 3 });
-      const deadline = Date.now() + 3000;
+      await one.revalidateTag('post-deadline', { expire: 8 });
+      const deadline = Date.now() + 8000;
       for (const server of [two, one, two]) shows(await server.get('/blog/deadline'), '1', 'before');
       await sleep(deadline + 200 - Date.now());
       for (const server of [two, one, two, one]) assert.equal((await server.get('/blog/deadline')).status, 500, 'after');
@@ -213,7 +215,8 @@ const profiles = {
       await two.revalidateTag('post-hang');
       t.origin.down = true;
       release();
-      await sleep(500); // requests of now are joined to the renewal that fails
+      // Requests of now are joined to the renewal that fails.
+      for (const server of [two, one]) await until(() => server.get('/blog/hang'), (page) => page.status === 500);
       for (const server of [two, one, two, one]) {
         const page = await server.get('/blog/hang');
         assert.deepEqual([page.status, page.value], [500, null]);
@@ -241,6 +244,7 @@ const actions = {
       shows(await one.get('/actions'), '2', 'in the same');
     }, { own: ONE_PROCESS });
     await t.check('what was rendered after the action is kept', async () => {
+      await stored(t);
       const page = await two.get('/actions');
       sameRender(page, await two.get('/actions'));
     });
@@ -260,6 +264,7 @@ const clocks = {
       await t.check(`${name}: entries of either have their true age in the other`, async () => {
         for (const [maker, reader, slug] of [[one, two, 'first'], [two, one, 'second']]) {
           const page = await maker.get(`/blog/${slug}`);
+          await stored(t);
           const other = await reader.get(`/blog/${slug}`);
           fromCache(t, other, slug);
           sameRender(page, other, slug);
@@ -280,6 +285,7 @@ const clocks = {
           await marker.revalidateTag(`post-${slug}`);
           const page = await reader.get(`/blog/${slug}`);
           shows(page, '2');
+          await stored(t);
           sameRender(page, await reader.get(`/blog/${slug}`), 'in the same');
           sameRender(page, await marker.get(`/blog/${slug}`), 'in the other');
         }

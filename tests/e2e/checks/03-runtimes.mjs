@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { numbers } from '../lib/versions.mjs';
-import { shows, sameRender, sleep } from '../lib/feature.mjs';
+import { shows, sameRender, stored } from '../lib/feature.mjs';
 
 const ours = (t) => t.engine === 'nextcache';
 
@@ -14,7 +14,7 @@ async function works(t, server) {
   assert.equal(page.cache, 'HIT');
   const made = await server.get('/blog/made');
   shows(made, '1');
-  if (t.major === 14) await sleep(200); // it answers before it has stored the page
+  await stored(t);
   sameRender(made, await server.get('/blog/made'));
   shows(await server.navigate('/blog/made'), '1');
   shows(await server.get('/p/two'), '1');
@@ -81,6 +81,8 @@ const cluster = {
   async run(t) {
     const server = await t.site().serve({ E2E_WORKERS: '2' });
     await t.check('what one worker made, the other serves', async () => {
+      await server.get('/blog/made');
+      await stored(t);
       const [first, second] = await ofEachWorker(server, '/blog/made');
       sameRender(first, second);
     });

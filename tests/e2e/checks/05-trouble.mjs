@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict';
 import { closeSync, cpSync, openSync, readdirSync, readSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { shows, sameRender, until } from '../lib/feature.mjs';
+import { shows, sameRender, stored, until } from '../lib/feature.mjs';
 
 const builds = ['webpack'];
 
 async function works(t, server) {
   shows(await server.get('/blog/a'), '1');
   const made = await server.get('/blog/made');
+  await stored(t);
   sameRender(made, await server.get('/blog/made'));
   t.origin.set('post/made', '2');
   await server.revalidateTag('post-made');
@@ -122,7 +123,7 @@ const debugging = {
   id: 'debug', title: 'NEXT_PRIVATE_DEBUG_CACHE=1 says why a look-up missed', builds, ours: true,
   async run(t) {
     const server = await t.site().start({ NEXT_PRIVATE_DEBUG_CACHE: '1' });
-    const says = (pattern) => until(() => server.log, (log) => pattern.test(log), 2000).then((log) => assert.match(log, pattern));
+    const says = (pattern) => until(() => server.log, (log) => pattern.test(log)).then((log) => assert.match(log, pattern));
     await t.check('absent, then a hit, then dead by which tag', async () => {
       await server.get('/blog/why');
       await says(/blog\/why.*miss.*absent/);

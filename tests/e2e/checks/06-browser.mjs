@@ -43,7 +43,7 @@ async function prefetched({ page, seen }, link) {
 async function follow(visitor, link, selector) {
   await prefetched(visitor, link);
   await visitor.page.click(`[data-link="${link}"]`);
-  await visitor.page.waitForSelector(selector, { timeout: 10_000 });
+  await visitor.page.waitForSelector(selector, { timeout: 60_000 });
 }
 
 const value = ({ page }, selector) => page.getAttribute(selector, 'data-value');

@@ -2,7 +2,7 @@
 // find.
 import assert from 'node:assert/strict';
 
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 30_000;
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -15,6 +15,9 @@ export async function until(look, wanted, ms = PATIENCE_MS) {
     await sleep(50);
   }
 }
+
+/** Next.js 14 answers before it has stored what it made. */
+export const stored = (t) => (t.major === 14 ? sleep(1000) : undefined);
 
 export class Run {
   #sites = [];

@@ -25,7 +25,17 @@ export class Server {
   log = '';
 
   /** Starts node with `args`, which may say PORT for the port it is to use. */
-  static async start(args, { cwd, env }) {
+  static async start(args, options) {
+    try {
+      return await Server.#startOnce(args, options);
+    } catch (error) {
+      // A port that was free may be somebody else's a moment later.
+      if (!error.message.includes('EADDRINUSE')) throw error;
+      return Server.#startOnce(args, options);
+    }
+  }
+
+  static async #startOnce(args, { cwd, env }) {
     const server = new Server();
     const port = String(await freePort());
     server.url = `http://localhost:${port}`;
