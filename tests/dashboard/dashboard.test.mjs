@@ -6,21 +6,10 @@ import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { look, openBrowser, Project, root, Server, startDashboard, tool } from './support.mjs';
+import { look, openBrowser, Project, root, Server, sleep, startDashboard, tool, until } from './support.mjs';
 import { stock, traffic } from './traffic.mjs';
 
 const forPictures = Boolean(process.env.NXC_PICTURES);
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-async function until(probe, what, ms = 15_000) {
-  const end = Date.now() + ms;
-  for (;;) {
-    const seen = await probe();
-    if (seen) return seen;
-    assert.ok(Date.now() < end, `in vain: ${what}`);
-    await sleep(100);
-  }
-}
 
 /** An answer with all its headers; the address need not be what Host says. */
 function request(port, path, { method = 'GET', headers = {}, body = '' } = {}) {
@@ -55,7 +44,7 @@ describe('a page while servers work', () => {
     light = await look(browser, dashboard.url, { colorScheme: 'light' });
     dark = await look(browser, dashboard.url, { colorScheme: 'dark' });
     await until(async () => numberIn(await textOf(light.page, 'lookups')) > 0 && (await light.page.$$('#hot td.long')).length > 1, 'numbers');
-    await sleep(forPictures ? 150_000 : 3000);
+    await sleep(forPictures ? 290_000 : 3000);
   });
 
   after(async () => {
@@ -181,6 +170,20 @@ describe('a page while servers work', () => {
     await until(async () => await textOf(page, 'lookups-note') !== still, 'it goes on');
   });
 
+  test('the axis is as long as it says, also where there are no samples yet', async () => {
+    const { page } = light;
+    const { history } = JSON.parse((await request(dashboard.port, '/data.json')).text);
+    const seconds = (history.samples.at(-1)[1] - history.samples[0][1]) / 1000;
+    await page.focus('#plot-lookups .canvas');
+    await page.keyboard.press('Home');
+    const share = await page.$eval('#plot-lookups .u-over', (over) => {
+      const marker = over.querySelector('.u-cursor-x').getBoundingClientRect();
+      return (marker.left - over.getBoundingClientRect().left) / over.clientWidth;
+    });
+    await page.keyboard.press('Escape');
+    assert.ok(Math.abs(share - Math.max(0, 1 - seconds / 300)) < 0.05, `${share} of the width, ${seconds} s`);
+  });
+
   test('what has the focus is seen', async () => {
     await light.page.focus('#pause');
     await light.page.keyboard.press('Tab');
@@ -222,6 +225,17 @@ describe('a page while servers work', () => {
     const { page, context } = await look(browser, dashboard.url, { viewport: { width: 400, height: 800 } });
     await until(async () => (await page.$$('#hot td.long')).length > 1, 'entries');
     assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+    await context.close();
+  });
+
+  test('no table is cut off on a screen of any usual width', async () => {
+    const { page, context } = await look(browser, dashboard.url, { viewport: { width: 640, height: 800 } });
+    await until(async () => (await page.$$('#hot td.long')).length > 1, 'entries');
+    for (const width of [640, 800, 1000, 1100, 1280]) {
+      await page.setViewportSize({ width, height: 800 });
+      const cut = await page.$$eval('.scroll', (list) => list.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.firstElementChild.id));
+      assert.deepEqual(cut, [], `at ${width}`);
+    }
     await context.close();
   });
 
@@ -312,13 +326,18 @@ describe('a cache that comes and goes', () => {
     const dashboard = await startDashboard(project);
     const { page } = await look(browser, dashboard.url);
     await until(() => page.isVisible('#absent'), 'it is absent');
+    await until(async () => await textOf(page, 'status') === 'waiting', 'the page waits');
     assert.ok(!(await request(dashboard.port, '/data.json')).text.includes(project.folder), 'no path');
     const server = new Server(project, 16);
     await server.tell('put 1 p:b:/a 100 t 0 - -');
     await until(() => page.isHidden('#absent'), 'it is there');
     await until(async () => numberIn(await textOf(page, 'puts-note')) === 1, 'one entry');
+    await until(async () => await textOf(page, 'status') === 'live', 'the page is live');
+    assert.equal(await page.$$eval('[aria-label="Marked tags"] i', (list) => list.length), 0, 'of nothing, nothing is drawn');
+    assert.equal(await page.$$eval('[aria-label="Disk"] i', (list) => list.length), 1, 'of little, something');
     await dashboard.end();
     await until(async () => /^no answer for/.test(await textOf(page, 'status')), 'the server is gone');
+    assert.ok(Number(await page.$eval('main', (main) => getComputedStyle(main).opacity)) < 1, 'old numbers look old');
     await server.end();
     project.remove();
   });

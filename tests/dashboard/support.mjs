@@ -1,5 +1,6 @@
 // What the tests of the dashboard share: a cache with servers that use it, the tool
 // that shows it, and a browser that sees all that a page asks for.
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,6 +13,19 @@ export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const build = process.env.NXC_TEST_BUILD ?? join(root, 'build/release');
 export const tool = join(build, 'nextcache');
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+
+export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** What a probe finds, once it is something; `what` was waited for in vain, a text or what makes one. */
+export async function until(probe, what, ms = 30_000) {
+  const end = Date.now() + ms;
+  for (;;) {
+    const seen = await probe();
+    if (seen) return seen;
+    assert.ok(Date.now() < end, `in vain: ${typeof what === 'function' ? what() : what}`);
+    await sleep(100);
+  }
+}
 
 /** A project with a build output and an empty cache. */
 export class Project {

@@ -1,6 +1,6 @@
 // The dashboard: asks for new numbers each second while it is seen, and shows them.
 // Whatever comes from the cache is set as text, never as markup.
-import { bytes, count, date, duration, latency, percent, rate } from './format.js';
+import { bytes, count, date, duration, latency, many, percent, rate } from './format.js';
 import { hasPlots, Plot } from './plots.js';
 
 const EVERY_MS = 1000;
@@ -33,8 +33,8 @@ function keep(history) {
 /** What a field rose by over the samples before the one at `index`, and in how many ms. */
 function rise(index, names) {
   const to = samples[index];
-  const from = samples[Math.max(0, index - SMOOTHED)];
-  if (from === to || !isThere(from) || !isThere(to)) return null;
+  const from = samples.slice(Math.max(0, index - SMOOTHED), index).find(isThere); // the cache may have come since
+  if (!from || !isThere(to)) return null;
   const sum = names.reduce((n, name) => n + of(to, name) - of(from, name), 0);
   return sum < 0 ? null : { sum, ms: to[1] - from[1] };
 }
@@ -81,6 +81,7 @@ function drawPlots() {
   const shown = samples.slice(begin);
   const line = (value) => shown.map((_, i) => value(begin + i));
   const times = shown.map((sample) => sample[1]);
+  for (const plot of Object.values(plots)) plot.seconds = range;
   plots.ratio.set(times, [line(ratioAt)]);
   plots.lookups.set(times, ['memory_hits', 'disk_hits', 'misses'].map((name) => line((i) => perSecond(i, name))));
   plots.evictions.set(times, ['puts', 'memory_evictions', 'disk_moved'].map((name) => line((i) => perSecond(i, name))));
@@ -137,7 +138,7 @@ function meter(label, used, limit, show, color) {
   const fill = element('i', '');
   fill.style.width = `${100 * share}%`;
   fill.style.backgroundColor = `var(${color})`;
-  bar.append(fill);
+  if (used > 0) bar.append(fill); // what is little is seen, what is nothing is not
   bar.setAttribute('role', 'meter');
   bar.setAttribute('aria-label', label);
   bar.setAttribute('aria-valuemin', '0');
@@ -182,7 +183,7 @@ function showTiers(total, cache) {
     meter('Disk', total.disk_bytes, total.disk_limit_bytes, bytes, '--disk'),
     meter('Entries', cache.slots_used, cache.slots, count, '--disk'),
     meter('Marked tags', cache.tag_rows_used, cache.tag_rows, count, '--ratio'),
-    element('p', `${count(total.memory_items)} entries in memory, of all processes together. ${bytes(total.bytes_written)} written to `
+    element('p', `${many(total.memory_items, 'entry', 'entries')} in memory, of all processes together. ${bytes(total.bytes_written)} written to `
       + `the disk tier and ${bytes(total.bytes_read)} read from it, ever.`, 'note'),
   );
   text('evictions-note', `Ever: ${count(total.memory_evictions)} pushed out of memory, ${count(total.disk_recycled)} segments of the ring `
@@ -217,7 +218,7 @@ function showTimes(times) {
 }
 
 function showProcesses(list) {
-  text('processes-note', list.length === 1 ? '1 process has the cache open' : `${count(list.length)} processes have the cache open`);
+  text('processes-note', `${many(list.length, 'process has', 'processes have')} the cache open`);
   const misses = (p) => sum(p.counters.misses);
   table('processes', [
     ['Process', (p) => (p.pid === null ? '?' : String(p.pid)), NUMBER],
@@ -229,7 +230,7 @@ function showProcesses(list) {
 }
 
 function showEntries(entries, now) {
-  text('hot-note', entries.hot_count ? `${count(entries.hot_count)} were read since they were written; the newest first` : 'none was read since it was written');
+  text('hot-note', entries.hot_count ? `${many(entries.hot_count, 'was read since it was written', 'were read since they were written')}; the newest first` : 'none was read since it was written');
   table('hot', [
     ['Path, URL or function', (e) => name(e.name), 'long'],
     ['Class', (e) => e.class],
@@ -237,7 +238,7 @@ function showEntries(entries, now) {
     ['Age', (e) => duration(e.age_ms), NUMBER],
     ['Size', (e) => bytes(e.bytes), NUMBER],
   ], entries.hot, 'nothing yet');
-  text('tags-note', `${count(entries.tag_count)} tags; those of the most entries first`);
+  text('tags-note', `${many(entries.tag_count, 'tag')}; those of the most entries first`);
   table('tags', [
     ['Tag', (t) => name(t.tag), 'long'],
     ['Entries', (t) => count(t.entries), NUMBER],
@@ -260,7 +261,7 @@ function showBuild(build) {
     ['Build', build.id ?? 'none is there'],
     ['Began', build.started_ms === null ? 'not known' : `${date(build.started_ms)}`],
     ['Took', build.duration_ms === null ? 'not known' : duration(build.duration_ms)],
-    ['Prerendered', build.prerendered === null ? 'not known' : `${count(build.prerendered)} pages`],
+    ['Prerendered', build.prerendered === null ? 'not known' : many(build.prerendered, 'page')],
   ];
   byId('build').replaceChildren(...facts.map(([term, value]) => {
     const row = element('div', element('dt', term));
@@ -275,6 +276,7 @@ let answeredAt = Date.now();
 let entriesAt = 0;
 let classes = null;
 let paused = false;
+let there = true;
 
 async function ask(path) {
   const response = await fetch(path, { cache: 'no-store' });
@@ -285,7 +287,7 @@ async function ask(path) {
 
 function showData(data) {
   keep(data.history);
-  const there = Boolean(data.total);
+  there = Boolean(data.total);
   byId('absent').hidden = there;
   byId('main').classList.toggle('none', !there);
   text('version', `nextcache ${data.version}`);
@@ -311,8 +313,9 @@ async function askEntries() {
 
 function showStatus() {
   const silent = Date.now() - answeredAt;
-  const state = paused ? 'paused' : silent > 3 * EVERY_MS ? 'lost' : 'live';
+  const state = paused ? 'paused' : silent > 3 * EVERY_MS ? 'lost' : there ? 'live' : 'waiting';
   byId('status').className = state;
+  byId('main').classList.toggle('old', state === 'lost');
   text('status', state === 'lost' ? `no answer for ${duration(silent)}` : state);
 }
 

@@ -4,15 +4,18 @@ const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'];
 
 export function bytes(n) {
   let unit = 0;
-  while (n >= 1024 && unit < UNITS.length - 1) {
+  while (n >= 1023.5 && unit < UNITS.length - 1) { // what would be written as 1024
     n /= 1024;
     unit += 1;
   }
-  return `${unit && n < 100 ? n.toFixed(1) : Math.round(n)} ${UNITS[unit]}`;
+  return `${unit && n < 99.95 ? n.toFixed(1) : Math.round(n)} ${UNITS[unit]}`;
 }
 
 /** 12 345, with spaces that do not break. */
 export const count = (n) => String(Math.round(n)).replace(/\B(?=(\d{3})+$)/g, '\u202f');
+
+/** 1 entry, 12 entries */
+export const many = (n, one, more = `${one}s`) => `${count(n)} ${n === 1 ? one : more}`;
 
 /** A rate that is small is not nothing. */
 export const rate = (n) => (n > 0 && n < 10 ? n.toFixed(1) : count(n));

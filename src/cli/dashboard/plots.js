@@ -10,6 +10,7 @@ const style = (name) => getComputedStyle(document.documentElement).getPropertyVa
 export const hasPlots = Boolean(Plotter);
 
 export class Plot {
+  seconds = 300; // shown, whether there are samples of all of them or not
   #times = [];
   #values = [];
   #cells = [];
@@ -73,7 +74,7 @@ export class Plot {
       padding: [8, 4, 0, 0],
       cursor: { sync: { key: 'all', setSeries: false }, drag: { x: false, y: false }, y: false, points: { size: 6 } },
       legend: { show: false },
-      scales: { x: { time: true }, y: { range: (_, low, high) => this.range(low, high) } },
+      scales: { x: { time: true, range: (_, first, last) => [first && Math.min(first, last - this.seconds), last] }, y: { range: (_, low, high) => this.range(low, high) } },
       series: [{}, ...this.series.map(({ name, color, dash }) => ({ label: name, stroke: style(color), width: 1.6, dash: dash ? [5, 4] : undefined, points: { show: false }, spanGaps: false }))],
       axes: [
         { ...axis, space: 70, size: 28, values: (_, ticks) => ticks.map((t, i) => (ticks[1] - ticks[0] < 60 ? clock(t * 1000) : minute(t * 1000))) },
