@@ -116,6 +116,8 @@ cli_text cli_bytes(uint64_t bytes);      /* "12.3 MB" */
 cli_text cli_duration(int64_t ms);       /* "2m 3s", "never" */
 cli_text cli_count(uint64_t number);     /* "12 345" */
 cli_text cli_ratio(double of, double n); /* "98.1 %", "-" of nothing */
+cli_text cli_latency(double us);         /* "7.4 us", "-" of nothing */
+cli_text cli_things(uint64_t number, const char *one, const char *more); /* "1 entry" */
 int64_t cli_now_ms(void);
 
 /* Prints bytes of unknown origin so that they cannot speak to a terminal. */
@@ -197,6 +199,10 @@ extern const cli_counter cli_counters[]; /* ends in a name of NULL */
 uint64_t cli_counter_of(const cli_counter *counter, const nxc_stats *stats, unsigned class_id);
 uint64_t cli_sum(const uint64_t row[NXC_CLASSES]);
 json_t *cli_stats_json(const nxc_stats *stats);
+
+/* A process in another container has no id that means anything here: "?". */
+cli_text cli_pid(const nxc_process *process);
+nxc_slice cli_command_of(const nxc_process *process); /* borrowed */
 
 /* Shape, counters, times and processes, as `stats --json` has them (report.c); new, or
  * NULL: out of memory. */

@@ -59,17 +59,16 @@ static void print_rest(const nxc_stats *s, const nxc_shape *shape) {
          cli_count(s->floor_raises).text);
 }
 
-static const char *const timed_names[] = {"disk reads", "puts", "invalidations"};
-
 static void print_times(const nxc_view *view) {
-  printf("took ms      ");
+  static const char *const names[] = {"disk reads", "puts", "invalidations"};
+  printf("\n%s%-13s %9s %12s %12s %12s%s\n", cli_style_of(CLI_BOLD), "latency", "half in", "90 %",
+         "99 %", "timed", cli_style_of(CLI_RESET));
   for (int i = NXC_TIMED_READ; i <= NXC_TIMED_MARK; i++) {
     nxc_times t;
     nxc_view_times(view, (nxc_timed)i, &t);
-    printf("%s%s %.3f, 90 %% %.3f, 99 %% %.3f", i ? "; " : "", timed_names[i], t.p50_us / 1000,
-           t.p90_us / 1000, t.p99_us / 1000);
+    printf("%-13s %9s %12s %12s %12s\n", names[i], cli_latency(t.p50_us).text,
+           cli_latency(t.p90_us).text, cli_latency(t.p99_us).text, cli_count(t.count).text);
   }
-  putchar('\n');
 }
 
 static void print_processes(const nxc_process *list, size_t count) {
@@ -78,13 +77,10 @@ static void print_processes(const nxc_process *list, size_t count) {
   for (size_t i = 0; i < count; i++) {
     const nxc_stats *s = &list[i].stats;
     uint64_t hits = cli_sum(s->memory_hits) + cli_sum(s->disk_hits), misses = cli_sum(s->misses);
-    char pid[24] = "?";
-    if (list[i].pid) snprintf(pid, sizeof pid, "%lld", (long long)list[i].pid);
-    printf("%8s %12s %12s %12s %10s %9s  ", pid, cli_count(hits).text, cli_count(misses).text,
-           cli_count(cli_sum(s->puts)).text, cli_ratio((double)hits, (double)(hits + misses)).text,
-           cli_bytes(s->memory_bytes).text);
-    const char *command = list[i].pid ? list[i].command : "(in another container)";
-    cli_put_text(stdout, (nxc_slice){command, strlen(command)});
+    printf("%8s %12s %12s %12s %10s %9s  ", cli_pid(&list[i]).text, cli_count(hits).text,
+           cli_count(misses).text, cli_count(cli_sum(s->puts)).text,
+           cli_ratio((double)hits, (double)(hits + misses)).text, cli_bytes(s->memory_bytes).text);
+    cli_put_text(stdout, cli_command_of(&list[i]));
     putchar('\n');
   }
   if (!count) puts("       - no process has the cache open");
@@ -104,7 +100,9 @@ static int once(nxc_view *view, bool json) {
   }
   nxc_view_stats(view, &stats);
   nxc_view_shape(view, &shape);
-  printf("%s\n\n", cli_where()->dir);
+  const char *dir = cli_where()->dir;
+  cli_put_text(stdout, (nxc_slice){dir, strlen(dir)});
+  fputs("\n\n", stdout);
   print_classes(&stats);
   print_rest(&stats, &shape);
   print_times(view);
@@ -136,9 +134,9 @@ int cli_cmd_stats(const cli_command *self, int argc, char **argv) {
     code = cli_screen(&view, interval, rounds);
   } else {
     code = once(view, json);
-    /* Opened anew each time: the cache may have been replaced, and --json has no screen that
-     * could say so. */
-    for (uint64_t n = 1; watch && code == CLI_OK && (!rounds || n < rounds); n++) {
+    /* Opened anew each time: the cache may have been replaced. Where there is none for a
+     * moment, stderr says so, and the next round may find one. */
+    for (uint64_t n = 1; watch && !ferror(stdout) && (!rounds || n < rounds); n++) {
       fflush(stdout);
       usleep((useconds_t)(interval * 1e6));
       nxc_view_close(view);

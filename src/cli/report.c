@@ -30,7 +30,17 @@ static json_t *times_json(const nxc_view *view) {
   return object;
 }
 
-/* A process in another container has no id that means anything here. */
+cli_text cli_pid(const nxc_process *process) {
+  cli_text t = {"?"};
+  if (process->pid) snprintf(t.text, sizeof t.text, "%lld", (long long)process->pid);
+  return t;
+}
+
+nxc_slice cli_command_of(const nxc_process *process) {
+  const char *text = process->pid ? process->command : "(in another container)";
+  return (nxc_slice){text, strlen(text)};
+}
+
 static json_t *processes_json(const nxc_process *list, size_t count) {
   json_t *array = json_array();
   for (size_t i = 0; i < count; i++) {

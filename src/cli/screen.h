@@ -5,7 +5,7 @@
 #include "cli.h"
 
 /* Until a key or a signal ends it, or after `rounds` (0: never). The view is opened
- * anew when the cache is replaced. */
+ * anew when the cache is replaced; NULL when there is none at the end. */
 int cli_screen(nxc_view **view, double interval, uint64_t rounds);
 
 #endif

@@ -92,11 +92,12 @@ cli_text cli_bytes(uint64_t bytes) {
   cli_text t;
   double n = (double)bytes;
   size_t u = 0;
-  while (n >= 1024 && u + 1 < sizeof units / sizeof *units) {
+  /* By what they would be written as: neither "1024 KB" nor "100.0 MB". */
+  while (n >= 1023.5 && u + 1 < sizeof units / sizeof *units) {
     n /= 1024;
     u++;
   }
-  snprintf(t.text, sizeof t.text, u && n < 100 ? "%.1f %s" : "%.0f %s", n, units[u]);
+  snprintf(t.text, sizeof t.text, u && n < 99.95 ? "%.1f %s" : "%.0f %s", n, units[u]);
   return t;
 }
 
@@ -138,6 +139,19 @@ cli_text cli_count(uint64_t number) {
 cli_text cli_ratio(double of, double n) {
   cli_text t = {"-"};
   if (n > 0) snprintf(t.text, sizeof t.text, "%.1f %%", 100 * of / n);
+  return t;
+}
+
+cli_text cli_latency(double us) {
+  cli_text t = {"-"};
+  if (us > 0 && us < 1000) snprintf(t.text, sizeof t.text, us < 9.95 ? "%.1f us" : "%.0f us", us);
+  if (us >= 1000) snprintf(t.text, sizeof t.text, us < 99950 ? "%.1f ms" : "%.0f ms", us / 1000);
+  return t;
+}
+
+cli_text cli_things(uint64_t number, const char *one, const char *more) {
+  cli_text t;
+  snprintf(t.text, sizeof t.text, "%.20s %.10s", cli_count(number).text, number == 1 ? one : more);
   return t;
 }
 
