@@ -57,6 +57,16 @@ __attribute__((format(printf, 3, 4))) static int tell(const problem *p, int rc, 
   return rc;
 }
 
+/* What errno says, and what helps. */
+static int tell_errno(const problem *p, const char *what) {
+  const int error = errno;
+  const char *remedy = error == EROFS                       ? "; it should be mounted writable"
+                       : error == EACCES || error == EPERM  ? "; run it as the user of the cache"
+                       : error == ENOTDIR || error == ELOOP ? "; move away what stands there"
+                                                            : "";
+  return tell(p, NXC_E_IO, "%s%s%s%s", what, *what ? ": " : "", strerror(error), remedy);
+}
+
 /* The highest <n> of the subdirectories v<n>; 0: there is none. */
 static long newest_version(int parent) {
   long newest = 0;
@@ -85,7 +95,9 @@ static int tell_absent(const problem *p, int parent) {
 }
 
 static int tell_foreign(const problem *p, uid_t uid) {
-  return tell(p, NXC_E_IO, "the cache belongs to uid %u and this process runs as uid %u",
+  return tell(p, NXC_E_IO,
+              "the cache belongs to uid %u and this process runs as uid %u; run it as that user, "
+              "or as root",
               (unsigned)uid, (unsigned)geteuid());
 }
 
@@ -94,15 +106,15 @@ static int open_subdirectory(const problem *p, int *out) {
   struct stat st;
   int parent = open(p->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (parent < 0 && errno == ENOENT) return tell(p, NXC_MISS, "there is no such directory");
-  if (parent < 0) return tell(p, NXC_E_IO, "%s", strerror(errno));
+  if (parent < 0) return tell_errno(p, "");
   int rc = NXC_OK;
   if (fstatat(parent, NXC__VERSION_DIR, &st, AT_SYMLINK_NOFOLLOW)) {
-    rc = errno == ENOENT ? tell_absent(p, parent) : tell(p, NXC_E_IO, "%s", strerror(errno));
+    rc = errno == ENOENT ? tell_absent(p, parent) : tell_errno(p, NXC__VERSION_DIR);
   } else if (S_ISDIR(st.st_mode) && st.st_uid != geteuid()) {
     rc = tell_foreign(p, st.st_uid);
   } else {
     *out = openat(parent, NXC__VERSION_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    if (*out < 0) rc = tell(p, NXC_E_IO, NXC__VERSION_DIR ": %s", strerror(errno));
+    if (*out < 0) rc = tell_errno(p, NXC__VERSION_DIR);
   }
   close(parent);
   return rc;
@@ -130,13 +142,13 @@ static int open_files(const problem *p, int dir, nxc_view *v) {
   int rc = nxc__index_watch(dir, &v->index);
   if (rc == NXC_MISS) return tell(p, rc, "no cache is there");
   if (rc == NXC_E_FORMAT) return tell_format(p, dir);
-  if (rc == NXC_E_IO) return tell(p, rc, NXC__VERSION_DIR "/index: %s", strerror(errno));
+  if (rc == NXC_E_IO) return tell_errno(p, NXC__VERSION_DIR "/index");
   if (rc != NXC_OK) return tell(p, rc, "%s", nxc_strerror(rc));
   if (nxc__epoch_load(v->index) & NXC__EPOCH_DEAD) {
     rc = tell(p, NXC_MISS, "the cache was removed a moment ago");
   } else if ((rc = nxc__ring_open(dir, v->index, &v->ring)) != NXC_OK) {
     rc = rc == NXC_E_IO
-             ? tell(p, rc, "the data file: %s", strerror(errno))
+             ? tell_errno(p, "the data file")
              : tell(p, NXC_E_FORMAT,
                     "the data file of the index is not there; a server that opens the cache makes "
                     "both anew, empty");
