@@ -16,9 +16,14 @@ int cli_become(unsigned uid, unsigned gid) {
   return CLI_OK;
 }
 
-/* "Not there" is a code of its own, because scripts treat it as fine. */
-static int exit_code(int result) {
-  return result == NXC_MISS ? CLI_ABSENT : CLI_UNREADABLE;
+bool cli_is_newer(int result, const char *problem) {
+  return result == NXC_E_FORMAT && strstr(problem, "use the release that made it");
+}
+
+const char *cli_view_remedy(int result, const char *problem) {
+  if (result == NXC_MISS) return "the first start of a server makes it";
+  if (result != NXC_E_FORMAT || cli_is_newer(result, problem)) return NULL;
+  return "nextcache recover does that now";
 }
 
 int cli_view(nxc_view **out) {
@@ -32,12 +37,22 @@ int cli_view(nxc_view **out) {
     if (code != CLI_OK) return code;
   }
   int rc = nxc_view_open(out, dir, problem, sizeof problem);
-  return rc == NXC_OK ? CLI_OK : cli_fail(exit_code(rc), "%s", problem);
+  if (rc == NXC_OK) return CLI_OK;
+  const char *remedy = cli_view_remedy(rc, problem);
+  /* A code of its own, because scripts treat it as fine; and whoever looks in the wrong
+   * place wants to know what named it. */
+  if (rc == NXC_MISS) {
+    return cli_fail(CLI_ABSENT, "%s (from %s); %s", problem, cli_where()->source, remedy);
+  }
+  return cli_fail(CLI_UNREADABLE, "%s%s%s", problem, remedy ? "; " : "", remedy ? remedy : "");
 }
 
+/* What it means for a server is no matter of a tool. */
 static void tell(void *unused, const char *message) {
+  static const char server[] = "; the cache lives in memory only";
+  const char *end = strstr(message, server);
   (void)unused;
-  cli_warn("%s", message);
+  cli_warn("%.*s", end ? (int)(end - message) : (int)strlen(message), message);
 }
 
 int cli_cache(const nxc_view *view, nxc_cache **out) {

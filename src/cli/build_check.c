@@ -250,7 +250,7 @@ static void check_required(cli_build *b, json_t *manifest) {
 void cli_build_check(const char *root, const char *dist, cli_build *b) {
   struct stat st;
   *b = (cli_build){.problems = json_array()};
-  b->dist = dist[0] == '/' ? cli_strdup(dist) : cli_format("%s/%s", root, dist);
+  b->dist = cli_below(root, dist);
   if (stat(b->dist, &st) || !S_ISDIR(st.st_mode)) {
     tell(b, b->dist, "is not there", "next build");
     return;
@@ -278,18 +278,28 @@ void cli_build_release(cli_build *b) {
   free(b->build_id);
 }
 
+/* In the columns of `recover`, which prints these among its own. Takes the text. */
+static void tell_result(const char *what, cli_style style, char *text) {
+  printf("%s%-9s%s ", cli_style_of(style), what, cli_style_of(CLI_RESET));
+  cli_put_line(stdout, text);
+  free(text);
+}
+
 int cli_build_report(const cli_build *b) {
   size_t i;
   json_t *problem;
   json_array_foreach(b->problems, i, problem) {
-    printf("%sproblem%s  %s %s; %s\n", cli_style_of(CLI_RED), cli_style_of(CLI_RESET),
-           json_string_value(json_object_get(problem, "file")),
-           json_string_value(json_object_get(problem, "problem")),
-           json_string_value(json_object_get(problem, "remedy")));
+    char *text = cli_format("%s %s; %s", json_string_value(json_object_get(problem, "file")),
+                            json_string_value(json_object_get(problem, "problem")),
+                            json_string_value(json_object_get(problem, "remedy")));
+    tell_result("problem", CLI_RED, text);
   }
   if (i) return CLI_PROBLEM;
-  printf("%swhole%s    build %s in %s: %zu files\n", cli_style_of(CLI_GREEN),
-         cli_style_of(CLI_RESET), b->build_id ? b->build_id : "?", b->dist, b->files);
-  if (!b->handler) puts("note     it was built without a cacheHandler");
+  tell_result("whole", CLI_GREEN,
+              cli_format("build %s in %s: %s files", b->build_id ? b->build_id : "?", b->dist,
+                         cli_count(b->files).text));
+  if (!b->handler) {
+    tell_result("note", CLI_YELLOW, cli_strdup("it was built without a cacheHandler"));
+  }
   return CLI_OK;
 }

@@ -8,6 +8,7 @@
 #define NXC_CLI_H
 
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -30,6 +31,7 @@ void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void *cli_alloc(void *old, size_t size);
 char *cli_strdup(const char *text);
 char *cli_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+char *cli_vformat(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 
 /* ---- commands and their options (options.c) --------------------------------------- */
 
@@ -88,6 +90,9 @@ typedef struct cli_place {
 /* By the rules of the Node.js handlers. Borrowed, the same for the whole run. */
 const cli_place *cli_where(void);
 
+/* A path that may be relative to `base`. New. */
+char *cli_below(const char *base, const char *path);
+
 /* A variable of the environment, or else of the .env files that Next.js reads in
  * production; NULL. `*source` may be NULL. Borrowed. */
 const char *cli_setting(const char *name, const char **source);
@@ -96,6 +101,10 @@ const char *cli_setting(const char *name, const char **source);
 
 /* As root on another user's file or directory, becomes that user, for good. */
 int cli_become(unsigned uid, unsigned gid);
+
+/* What helps where no view can be opened; NULL: the problem says it, or nothing does. */
+const char *cli_view_remedy(int result, const char *problem);
+bool cli_is_newer(int result, const char *problem); /* it is a newer release's, not damaged */
 
 /* Opens a view of the place, as its owner. CLI_OK, or an exit code that was told. */
 int cli_view(nxc_view **out);
@@ -122,8 +131,11 @@ int64_t cli_now_ms(void);
 
 /* Prints bytes of unknown origin so that they cannot speak to a terminal. */
 void cli_put_text(FILE *to, nxc_slice text);
+void cli_put_line(FILE *to, const char *text); /* and a line end */
 /* The same as a JSON string, valid whatever the bytes are. */
 json_t *cli_json_text(nxc_slice text);
+/* How JSON is written to stdout: what JSON lets through, a terminal may obey. */
+size_t cli_json_flags(void);
 /* Prints the value and a line end, and gives it back; CLI_OK. */
 int cli_put_json(json_t *value);
 

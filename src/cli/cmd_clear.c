@@ -47,7 +47,7 @@ static bool has_any(int dir) {
 static int open_output(const wish *w, output *o) {
   char parent[PATH_MAX];
   const char *root = cli_where()->root;
-  *o = (output){.path = cli_format("%s/%s", root, w->dist), .parent = -1, .dir = -1};
+  *o = (output){.path = cli_below(root, w->dist), .parent = -1, .dir = -1};
   char *slash = strrchr(o->path, '/');
   o->name = slash + 1;
   *slash = '\0';
@@ -124,15 +124,16 @@ static int clear_build(const wish *w) {
   cli_tree tree;
   int code = open_output(w, &o);
   if (code == CLI_ABSENT) {
-    printf("build output: there is none in %s\n", cli_where()->root);
+    printf("build output: there is none: ");
+    cli_put_line(stdout, o.path);
     code = CLI_OK;
   } else if (code == CLI_OK) {
     cli_tree_walk(o.dir, false, &tree);
     code = refuse_if_served(w, &o);
     if (code == CLI_OK && !w->dry_run) code = remove_as_owner(&o);
     if (code == CLI_OK) {
-      printf("build output: %s%s files, %s, in %s\n", w->dry_run ? "would remove " : "removed ",
-             cli_count(tree.files).text, cli_bytes(tree.bytes).text, o.path);
+      printf("build output: %s%s, %s, in %s\n", w->dry_run ? "would remove " : "removed ",
+             cli_things(tree.files, "file", "files").text, cli_bytes(tree.bytes).text, o.path);
     }
   }
   close_output(&o);
@@ -202,8 +203,8 @@ static int clear_app(const wish *w) {
   cli_progress_end();
   if (code == CLI_OK && !w->dry_run) code = change(view, w, &v);
   if (code == CLI_OK) {
-    printf("cache: %s%s entries, %s, in %s\n", w->dry_run ? "would remove " : "removed ",
-           cli_count(v.count).text, cli_bytes(v.bytes).text, cli_where()->dir);
+    printf("cache: %s%s, %s, in %s\n", w->dry_run ? "would remove " : "removed ",
+           cli_things(v.count, "entry", "entries").text, cli_bytes(v.bytes).text, cli_where()->dir);
   }
   for (size_t i = 0; i < v.count; i++) free((void *)(uintptr_t)v.keys[i].data);
   free(v.keys);

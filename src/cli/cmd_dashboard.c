@@ -174,8 +174,7 @@ static json_t *entries(void) {
 }
 
 static json_t *build(void) {
-  const char *root = cli_where()->root, *dist = dist_option ? dist_option : ".next";
-  char *path = *dist == '/' ? cli_strdup(dist) : cli_format("%s/%s", root, dist);
+  char *path = cli_below(cli_where()->root, dist_option ? dist_option : ".next");
   json_t *facts = cli_last_build(path);
   free(path);
   return facts;

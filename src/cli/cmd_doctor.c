@@ -3,6 +3,7 @@
  * Each finding is a line: what was looked at, what was found, and where it is wrong
  * what to do. With --symptom only those that can be its cause.
  */
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,8 +178,8 @@ static void look_at_counters(report *r, const nxc_stats *s, const nxc_shape *sha
   find(r, STALE, FINE, "changes", NULL, "%s tags marked, %s misses of invalidated entries",
        cli_count(s->marks).text, cli_count(s->dead_by_tag).text);
   if (s->corrupt) {
-    find(r, STALE | BUILD, BAD, "damage", "nextcache recover; look at the disk",
-         "%s entries were found damaged", cli_count(s->corrupt).text);
+    find(r, STALE | BUILD, BAD, "damage", "nextcache recover; look at the disk", "%s found damaged",
+         cli_things(s->corrupt, "entry", "entries").text);
   }
   if (s->disk_errors) {
     find(r, STALE | MEMORY, BAD, "disk errors", "free space, or look at dmesg", "%s so far",
@@ -222,13 +223,65 @@ static void compare_settings(long pid, char *out, size_t size) {
   if (f) fclose(f);
 }
 
+/* What a process may write into one file, by its limits; UINT64_MAX: as much as it wants. */
+static uint64_t largest_file(long pid) {
+  static const char name[] = "Max file size";
+  char *path = cli_format("/proc/%ld/limits", pid), line[256];
+  uint64_t most = UINT64_MAX;
+  FILE *f = fopen(path, "re");
+  free(path);
+  while (f && fgets(line, sizeof line, f)) {
+    if (strncmp(line, name, sizeof name - 1) != 0) continue;
+    sscanf(line + sizeof name - 1, "%" SCNu64, &most); /* or "unlimited" */
+  }
+  if (f) fclose(f);
+  return most;
+}
+
+static void look_at_limits(report *r, long pid, const nxc_shape *shape) {
+  uint64_t most = largest_file(pid);
+  if (most >= shape->limit_bytes) return;
+  find(r, STALE | MEMORY, BAD, "limits",
+       "raise ulimit -f, or set a smaller NEXT_CACHE_MAX_DISK_SIZE",
+       "files of process %ld may have %s, and the ring has %s: what is beyond is not stored", pid,
+       cli_bytes(most).text, cli_bytes(shape->limit_bytes).text);
+}
+
 /* A server without the cache open has its own, or none: the usual cause of "stale here, fresh
  * there". */
-static bool has_open(const nxc_process *list, size_t count, long pid) {
+static const nxc_process *who_has_open(const nxc_process *list, size_t count, long pid) {
   for (size_t i = 0; i < count; i++) {
-    if (list[i].pid == pid) return true;
+    if (list[i].pid == pid) return &list[i];
   }
-  return false;
+  return NULL;
+}
+
+/* The heap is not to be seen from outside: it is most of what is left. */
+static void look_at_memory(report *r, long pid, const nxc_process *has) {
+  cli_memory m = cli_memory_of(pid);
+  uint64_t entries = has ? has->stats.memory_bytes + has->stats.pinned_bytes : 0;
+  uint64_t rest = m.own_bytes > entries ? m.own_bytes - entries : 0;
+  find(r, MEMORY, FINE, "memory", NULL,
+       "process %ld takes %s: %s of entries, %s of heap and buffers, %s of files that are mapped",
+       pid, cli_bytes(m.resident_bytes).text, cli_bytes(entries).text, cli_bytes(rest).text,
+       cli_bytes(m.resident_bytes - m.own_bytes).text);
+}
+
+static uint64_t number_in(const char *file) {
+  char text[64] = "";
+  uint64_t number = 0;
+  FILE *f = fopen(file, "re");
+  if (f && fgets(text, sizeof text, f)) sscanf(text, "%" SCNu64, &number); /* or "max" */
+  if (f) fclose(f);
+  return number;
+}
+
+static void look_at_container(report *r) {
+  uint64_t most = number_in("/sys/fs/cgroup/memory.max");
+  uint64_t used = number_in("/sys/fs/cgroup/memory.current");
+  if (!most) return;
+  find(r, MEMORY, FINE, "container", NULL, "takes %s of %s, page cache included",
+       cli_bytes(used).text, cli_bytes(most).text);
 }
 
 static void look_at_processes(report *r, const nxc_view *view) {
@@ -238,8 +291,11 @@ static void look_at_processes(report *r, const nxc_view *view) {
   char differ[512];
   char *dist = cli_format("%s/.next", cli_where()->root);
   size_t n = cli_servers(cli_where()->root, dist, &servers);
+  nxc_shape shape;
   if (view && nxc_view_processes(view, &list, &count) != NXC_OK) count = 0;
+  if (view) nxc_view_shape(view, &shape);
   for (size_t i = 0; i < count; i++) {
+    look_at_limits(r, (long)list[i].pid, &shape);
     find(r, STALE | MEMORY, FINE, "process", NULL, "%lld has the cache open: %s",
          (long long)list[i].pid, list[i].command);
     compare_settings((long)list[i].pid, differ, sizeof differ);
@@ -248,10 +304,11 @@ static void look_at_processes(report *r, const nxc_view *view) {
            "%lld has others than this shell: %s", (long long)list[i].pid, differ);
     }
   }
+  look_at_container(r);
   for (size_t i = 0; i < n; i++) {
-    find(r, MEMORY, FINE, "memory", NULL, "process %ld takes %s", servers[i].pid,
-         cli_bytes(servers[i].resident_bytes).text);
-    if (has_open(list, count, servers[i].pid)) continue;
+    const nxc_process *has = who_has_open(list, count, servers[i].pid);
+    look_at_memory(r, servers[i].pid, has);
+    if (has) continue;
     find(r, STALE | MODULE, NOTE, "process", "see its log for lines of nextcache",
          "%ld works in this project without this cache: %s", servers[i].pid, servers[i].command);
   }
@@ -321,6 +378,18 @@ static void look_at_build(report *r) {
 
 /* ---- the command ------------------------------------------------------------------------------ */
 
+/* Where no cache is yet: may this user make one? */
+static void look_at_permissions(report *r) {
+  char *at = cli_strdup(cli_where()->dir), *slash;
+  while (access(at, F_OK) && (slash = strrchr(at, '/')) && slash != at) *slash = '\0';
+  if (access(at, W_OK | X_OK)) {
+    find(r, ALL, BAD, "permissions", "set NEXT_CACHE_DIR to a directory of the user that serves",
+         "uid %u may not write in %s: the cache would live in memory only", (unsigned)geteuid(),
+         at);
+  }
+  free(at);
+}
+
 static void look_at_cache(report *r) {
   const char *dir = cli_where()->dir;
   char problem[512];
@@ -340,8 +409,8 @@ static void look_at_cache(report *r) {
     look_at_space(r, &shape);
     look_at_counters(r, &stats, &shape);
   } else {
-    find(r, ALL, rc == NXC_MISS ? NOTE : BAD, "cache",
-         rc == NXC_MISS ? "the first start makes it" : "nextcache recover", "%s", problem);
+    find(r, ALL, rc == NXC_MISS ? NOTE : BAD, "cache", cli_view_remedy(rc, problem), "%s", problem);
+    if (rc == NXC_MISS) look_at_permissions(r);
   }
   look_at_processes(r, view);
   nxc_view_close(view);

@@ -60,7 +60,10 @@ int cli_cmd_invalidate(const cli_command *self, int argc, char **argv) {
     if (paths.items[i][0] == '/') continue;
     return cli_fail(CLI_USAGE, "invalidate: the path \"%s\" must begin with /", paths.items[i]);
   }
-  for (int i = 0; i < n; i++) whole = cli_tags_add(&tags, argv[i]) && whole;
+  for (int i = 0; i < n; i++) {
+    if (!*argv[i]) return cli_fail(CLI_USAGE, "invalidate: a tag is empty");
+    whole = cli_tags_add(&tags, argv[i]) && whole;
+  }
   for (size_t i = 0; i < paths.count; i++) {
     whole = cli_tags_add_path(&tags, paths.items[i], type) && whole;
   }

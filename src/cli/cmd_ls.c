@@ -128,7 +128,7 @@ static void print_json(const listing *l, bool full, bool bar) {
     if (bar) cli_progress("writing", i, l->count);
     json_t *object = row_json(&l->rows[i], now, full);
     fputs(i ? ",\n" : "\n", stdout);
-    json_dumpf(object, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    json_dumpf(object, stdout, JSON_COMPACT | cli_json_flags());
     json_decref(object);
   }
   puts("\n]");
@@ -144,7 +144,7 @@ static void print_table(const listing *l, bool full, bool bar) {
     bytes += l->rows[i].seen.disk_bytes;
     print_row(&l->rows[i], now, full);
   }
-  printf("%s entries, %s\n", cli_count(l->count).text, cli_bytes(bytes).text);
+  printf("%s, %s\n", cli_things(l->count, "entry", "entries").text, cli_bytes(bytes).text);
 }
 
 static int list(nxc_view *view, listing *l, const char *sort, uint64_t limit, bool json,

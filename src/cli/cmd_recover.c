@@ -20,9 +20,10 @@ static void say(const char *step, cli_style style, const char *format, ...) {
   va_list arguments;
   printf("%s%-9s%s ", cli_style_of(style), step, cli_style_of(CLI_RESET));
   va_start(arguments, format);
-  vprintf(format, arguments);
+  char *text = cli_vformat(format, arguments);
   va_end(arguments);
-  putchar('\n');
+  cli_put_line(stdout, text);
+  free(text);
   fflush(stdout);
 }
 
@@ -31,7 +32,7 @@ static void say(const char *step, cli_style style, const char *format, ...) {
 /* They need not be stopped for what follows; it is for who cannot tell why a server misbehaves. */
 static void name_processes(const char *dist) {
   cli_server *list;
-  char *path = cli_format("%s/%s", cli_where()->root, dist);
+  char *path = cli_below(cli_where()->root, dist);
   size_t n = cli_servers(cli_where()->root, path, &list);
   for (size_t i = 0; i < n; i++) {
     say("running", CLI_YELLOW, "process %ld: %s; to stop it: kill %ld", list[i].pid,
@@ -68,9 +69,10 @@ static int heal_entries(nxc_view *view) {
     return CLI_PROBLEM;
   }
   if (c.forgotten) {
-    say("cache", CLI_YELLOW, "%s damaged entries removed", cli_count(c.forgotten).text);
+    say("cache", CLI_YELLOW, "%s removed, because of damage",
+        cli_things(c.forgotten, "entry", "entries").text);
   }
-  say("cache", CLI_GREEN, "%s entries intact", cli_count(c.intact).text);
+  say("cache", CLI_GREEN, "%s intact", cli_things(c.intact, "entry", "entries").text);
   return CLI_OK;
 }
 
@@ -122,11 +124,12 @@ static int heal_cache(void) {
     nxc_view_close(view);
     return code;
   }
-  say("cache", rc == NXC_MISS ? CLI_GREEN : CLI_RED, "%s", problem);
-  if (rc == NXC_MISS) return CLI_OK; /* the next start makes it */
-  /* A newer release's is not damaged. */
-  bool newer = strstr(problem, "use the release that made it") != NULL;
-  return rc == NXC_E_FORMAT && !newer ? make_anew() : CLI_UNREADABLE;
+  if (rc == NXC_MISS) {
+    say("cache", CLI_GREEN, "%s; %s", problem, cli_view_remedy(rc, problem));
+    return CLI_OK;
+  }
+  say("cache", CLI_RED, "%s", problem);
+  return rc == NXC_E_FORMAT && !cli_is_newer(rc, problem) ? make_anew() : CLI_UNREADABLE;
 }
 
 static int check_build(const char *dist) {

@@ -49,7 +49,7 @@ static void print_all(const cli_tag_sums *t, size_t limit, bool json) {
   if (json) {
     cli_put_json(array);
   } else {
-    printf("%s tags\n", cli_count(t->count).text);
+    puts(cli_things(t->count, "tag", "tags").text);
   }
 }
 
@@ -75,7 +75,7 @@ static int print_reasons(size_t limit, bool json) {
     }
     puts(k ? "]" : "");
   }
-  printf("%s reasons\n", cli_count(json_array_size(list)).text);
+  puts(cli_things(json_array_size(list), "reason", "reasons").text);
   json_decref(list);
   return CLI_OK;
 }

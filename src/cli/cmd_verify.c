@@ -41,7 +41,8 @@ int cli_cmd_verify(const cli_command *self, int argc, char **argv) {
                            (json_int_t)o.bytes, "damaged", (json_int_t)o.damaged, "unreadable",
                            (json_int_t)o.unreadable));
   } else {
-    printf("%s entries intact, %s\n", cli_count(o.intact).text, cli_bytes(o.bytes).text);
+    printf("%s intact, %s\n", cli_things(o.intact, "entry", "entries").text,
+           cli_bytes(o.bytes).text);
     if (o.damaged) {
       printf("%s damaged: a look-up drops them; nextcache recover does it now\n",
              cli_count(o.damaged).text);

@@ -126,9 +126,9 @@ static int warm_memory(void) {
   cli_progress_end();
   nxc_view_close(view);
   if (rc != NXC_OK) return cli_fail(CLI_UNREADABLE, "out of memory");
-  printf("%s entries in use, %s, are in the memory of the system; a server that has "
+  printf("%s in use, %s: now in the memory of the system; a server that has "
          "nextcache/instrumentation lifts them into its own when it starts\n",
-         cli_count(r.entries).text, cli_bytes(r.bytes).text);
+         cli_things(r.entries, "entry", "entries").text, cli_bytes(r.bytes).text);
   return CLI_OK;
 }
 
@@ -316,10 +316,11 @@ static int warm(const char *url, const char *from, size_t at_once, size_t limit)
   if (code == CLI_OK) {
     make_tour(&t, at_once);
     cli_progress_end();
-    printf("%zu paths: %llu made now, %llu warm already, %llu refreshed, %llu not cached, "
+    printf("%s: %llu made now, %llu warm already, %llu refreshed, %llu not cached, "
            "%llu failed\n",
-           p.count, (unsigned long long)t.made, (unsigned long long)t.hits,
-           (unsigned long long)t.stale, (unsigned long long)t.other, (unsigned long long)t.failed);
+           cli_things(p.count, "path", "paths").text, (unsigned long long)t.made,
+           (unsigned long long)t.hits, (unsigned long long)t.stale, (unsigned long long)t.other,
+           (unsigned long long)t.failed);
     if (t.failed) code = CLI_PROBLEM;
   }
   p.count = all;

@@ -3,6 +3,7 @@
  * A command is found by its name alone: nothing is opened or looked for before it ran its own
  * cli_parse(), so help and version work in any directory, and as any user.
  */
+#include <errno.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,10 @@ int main(int argc, char **argv) {
   int code = run(argc, argv);
   /* A full disk or a reader that left shows here at the latest: a script must not take a
    * listing that was cut off for the whole. */
-  if (fflush(stdout) || ferror(stdout)) return cli_fail(CLI_UNREADABLE, "cannot write the output");
+  errno = 0;
+  if (fflush(stdout) || ferror(stdout)) {
+    return cli_fail(CLI_UNREADABLE, "cannot write the output%s%s", errno ? ": " : "",
+                    errno ? strerror(errno) : "");
+  }
   return code;
 }

@@ -80,8 +80,9 @@ static void append(cli_list *list, const char *text) {
 static const char *take(const cli_option *o, const char *text) {
   switch (o->kind) {
   case CLI_FLAG: *(bool *)o->to = true; return NULL;
-  case CLI_TEXT: *(const char **)o->to = text; return NULL;
-  case CLI_LIST: append(o->to, text); return NULL;
+  /* An empty one is a variable of a script that is not set: `clear --prefix ""` would be all. */
+  case CLI_TEXT: *(const char **)o->to = text; return *text ? NULL : "some text";
+  case CLI_LIST: append(o->to, text); return *text ? NULL : "some text";
   case CLI_SIZE: return cli_parse_size(text, o->to) ? NULL : "a size such as 64MB";
   case CLI_NUMBER: return cli_parse_number(text, o->to) ? NULL : "a whole number";
   case CLI_SECONDS: return parse_seconds(text, o->to) ? NULL : "a number of seconds";

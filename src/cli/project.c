@@ -99,6 +99,10 @@ const char *cli_setting(const char *name, const char **source) {
   return value && *value ? value : NULL;
 }
 
+char *cli_below(const char *base, const char *path) {
+  return path[0] == '/' ? cli_strdup(path) : cli_format("%s/%s", base, path);
+}
+
 /* ---- the place ------------------------------------------------------------------- */
 
 const cli_place *cli_where(void) {
@@ -114,12 +118,6 @@ const cli_place *cli_where(void) {
     dir = ".cache/nextcache";
     place.source = "the default";
   }
-  if (real) {
-    place.dir = real;
-  } else if (dir[0] == '/' || cli_dir_option()) {
-    place.dir = cli_strdup(dir);
-  } else {
-    place.dir = cli_format("%s/%s", base, dir);
-  }
+  place.dir = real ? real : cli_dir_option() ? cli_strdup(dir) : cli_below(base, dir);
   return &place;
 }

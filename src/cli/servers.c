@@ -4,10 +4,11 @@
 #include "servers.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static size_t read_proc(long pid, const char *file, char *out, size_t size) {
@@ -35,29 +36,69 @@ static bool is_next(const char *arguments, size_t size) {
   return false;
 }
 
-static bool is_inside(const char *path, const char *dir) {
-  size_t n = strlen(dir);
-  return strncmp(path, dir, n) == 0 && (path[n] == '/' || path[n] == '\0');
+typedef struct project { /* as files: a container has other names for them */
+  struct stat root, dist;
+  bool has_dist;
+  uint32_t owner; /* of its cache, where one is there */
+  bool has_owner;
+} project;
+
+static bool same(const struct stat *a, const struct stat *b) {
+  return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-static uint64_t resident_bytes(long pid) {
-  char text[128];
-  unsigned long pages;
-  read_proc(pid, "statm", text, sizeof text);
-  if (sscanf(text, "%*u %lu", &pages) != 1) return 0;
-  return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+/* In the root itself, or at or below the build output: up from there, as the process sees it. */
+static bool is_in_project(int at, const project *p) {
+  struct stat here, before = {.st_ino = 0};
+  bool found = fstat(at, &here) == 0 && same(&here, &p->root);
+  for (int up = dup(at); up >= 0;) {
+    int next = -1;
+    if (!found && p->has_dist && fstat(up, &here) == 0 && !same(&here, &before)) {
+      found = same(&here, &p->dist);
+      before = here;
+      next = openat(up, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    }
+    close(up);
+    up = next;
+  }
+  return found;
 }
 
-static bool serves(long pid, const char *root, const char *dist, cli_server *out) {
-  char path[64], cwd[PATH_MAX], arguments[512];
+/* Where a process of another user works is not to be seen; one of the user who owns the
+ * cache of this project is taken for one of this project. */
+static bool works_here(long pid, const project *p) {
+  char path[64];
+  struct stat st;
   snprintf(path, sizeof path, "/proc/%ld/cwd", pid);
-  ssize_t n = readlink(path, cwd, sizeof cwd - 1);
-  if (n <= 0) return false;
-  cwd[n] = '\0';
-  if (strcmp(cwd, root) != 0 && !is_inside(cwd, dist)) return false;
+  int at = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (at >= 0) {
+    bool found = is_in_project(at, p);
+    close(at);
+    return found;
+  }
+  if (errno != EACCES || !p->has_owner) return false;
+  *strrchr(path, '/') = '\0';
+  return stat(path, &st) == 0 && st.st_uid == p->owner;
+}
+
+/* A line of /proc/<pid>/status, such as "RssAnon:   86428 kB". */
+static uint64_t field_of(const char *status, const char *name) {
+  const char *line = strstr(status, name);
+  return line ? strtoull(line + strlen(name), NULL, 10) * 1024 : 0;
+}
+
+cli_memory cli_memory_of(long pid) {
+  char status[4096];
+  read_proc(pid, "status", status, sizeof status);
+  return (cli_memory){.resident_bytes = field_of(status, "VmRSS:"),
+                      .own_bytes = field_of(status, "RssAnon:")};
+}
+
+static bool serves(long pid, const project *p, cli_server *out) {
+  char arguments[512];
   size_t size = read_proc(pid, "cmdline", arguments, sizeof arguments);
-  if (!is_next(arguments, size)) return false;
-  *out = (cli_server){.pid = pid, .resident_bytes = resident_bytes(pid)};
+  if (!is_next(arguments, size) || !works_here(pid, p)) return false;
+  *out = (cli_server){.pid = pid};
   size_t used = size < sizeof out->command ? size : sizeof out->command - 1;
   memcpy(out->command, arguments, used);
   for (char *end; (end = memchr(out->command, '\0', used));) *end = ' ';
@@ -68,13 +109,18 @@ static bool serves(long pid, const char *root, const char *dist, cli_server *out
 /* By what a process looks like, not by who has the cache open: also a server that fell back to
  * Next's own cache serves the build. */
 size_t cli_servers(const char *root, const char *dist, cli_server **out) {
+  project p = {.has_owner = false};
+  uint32_t group;
   size_t count = 0;
-  DIR *dir = opendir("/proc");
   *out = NULL;
+  if (stat(root, &p.root)) return 0;
+  p.has_dist = stat(dist, &p.dist) == 0;
+  p.has_owner = nxc_view_owner(cli_where()->dir, &p.owner, &group) == NXC_OK;
+  DIR *dir = opendir("/proc");
   for (struct dirent *e; dir && (e = readdir(dir));) {
     cli_server one;
     long pid = atol(e->d_name);
-    if (pid <= 0 || pid == getpid() || !serves(pid, root, dist, &one)) continue;
+    if (pid <= 0 || pid == getpid() || !serves(pid, &p, &one)) continue;
     *out = cli_alloc(*out, (count + 1) * sizeof one);
     (*out)[count++] = one;
   }

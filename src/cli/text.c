@@ -14,23 +14,31 @@
 
 #include "cli.h"
 
+char *cli_vformat(const char *format, va_list arguments) {
+  char *text;
+  if (vasprintf(&text, format, arguments) < 0) exit(CLI_UNREADABLE); /* out of memory */
+  return text;
+}
+
+/* A message may name a key, a command line or a file: it is one line, whatever they hold. */
 void cli_warn(const char *format, ...) {
   va_list arguments;
-  cli_progress_end();
   va_start(arguments, format);
-  fputs("nextcache: ", stderr);
-  vfprintf(stderr, format, arguments);
-  fputc('\n', stderr);
+  char *text = cli_vformat(format, arguments);
   va_end(arguments);
+  cli_progress_end();
+  fputs("nextcache: ", stderr);
+  cli_put_line(stderr, text);
+  free(text);
 }
 
 int cli_fail(int code, const char *format, ...) {
-  char text[1024];
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(text, sizeof text, format, arguments);
+  char *text = cli_vformat(format, arguments);
   va_end(arguments);
   cli_warn("%s", text);
+  free(text);
   return code;
 }
 
@@ -46,12 +54,10 @@ char *cli_strdup(const char *text) {
 }
 
 char *cli_format(const char *format, ...) {
-  char *text;
   va_list arguments;
   va_start(arguments, format);
-  int n = vasprintf(&text, format, arguments);
+  char *text = cli_vformat(format, arguments);
   va_end(arguments);
-  if (n < 0) exit(cli_fail(CLI_UNREADABLE, "out of memory"));
   return text;
 }
 
@@ -200,6 +206,11 @@ void cli_put_text(FILE *to, nxc_slice text) {
   if (text.size > begin) fwrite(s + begin, 1, text.size - begin, to);
 }
 
+void cli_put_line(FILE *to, const char *text) {
+  cli_put_text(to, (nxc_slice){text, strlen(text)});
+  fputc('\n', to);
+}
+
 json_t *cli_json_text(nxc_slice text) {
   /* jansson takes UTF-8 alone and answers NULL to anything else. */
   json_t *value = json_stringn(text.size ? text.data : "", text.size);
@@ -215,9 +226,13 @@ json_t *cli_json_text(nxc_slice text) {
   return value;
 }
 
+size_t cli_json_flags(void) {
+  return JSON_PRESERVE_ORDER | (isatty(STDOUT_FILENO) ? JSON_ENSURE_ASCII : 0);
+}
+
 int cli_put_json(json_t *value) {
-  size_t flags = JSON_INDENT(isatty(STDOUT_FILENO) ? 2 : 0) | JSON_PRESERVE_ORDER;
-  int failed = !value || json_dumpf(value, stdout, flags);
+  size_t indent = isatty(STDOUT_FILENO) ? 2 : 0;
+  int failed = !value || json_dumpf(value, stdout, cli_json_flags() | JSON_INDENT(indent));
   putchar('\n');
   json_decref(value);
   return failed ? cli_fail(CLI_UNREADABLE, "the JSON could not be written") : CLI_OK;

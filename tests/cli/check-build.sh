@@ -11,10 +11,10 @@ broken() { # WHAT COMMAND PATTERN: breaks a whole build and looks
   make_build
   eval "$2"
   nc check-build
-  has "$1" "$code $(grep -c . <<<"$out") $out" "^1 1 problem  $3"
+  has "$1" "$code $(grep -c . <<<"$out") $out" "^1 1 problem   $3"
 }
 make_build && rm .next/BUILD_ID && nc check-build
-has 'no BUILD_ID' "$code $out" '^1 problem  BUILD_ID is missing; the build did not end'
+has 'no BUILD_ID' "$code $out" '^1 problem   BUILD_ID is missing; the build did not end'
 broken 'an empty manifest' ': >.next/build-manifest.json' 'build-manifest\.json is empty; build again'
 broken 'one that is cut short' 'echo "{" >.next/prerender-manifest.json' 'prerender-manifest\.json is not readable as JSON'
 broken 'a script that is missing' 'rm .next/static/chunks/page.js' 'static/chunks/page\.js is missing'
@@ -31,6 +31,6 @@ else
   ok 'a handler that does not load # SKIP no node'
 fi
 nc check-build nowhere
-has 'no build' "$code $out" '^1 problem  \./nowhere is not there; next build'
+has 'no build' "$code $out" '^1 problem   \./nowhere is not there; next build'
 nc check-build a b
 is 'two' $code 2

@@ -12,9 +12,9 @@ nc clear --dry-run --app
 has '--dry-run' "$code $out" '^0 cache: would remove 4 entries'
 is 'removes nothing' "$(names)" '/a /b 1 https://x'
 nc clear --class fetches --dry-run
-has 'a selection' "$out" 'would remove 1 entries'
+has 'a selection' "$out" 'would remove 1 entry,'
 nc clear --class fetches
-has 'is removed' "$code $out" '^0 cache: removed 1 entries'
+has 'is removed' "$code $out" '^0 cache: removed 1 entry, '
 is 'and nothing else' "$(names)" '/a /b 1'
 nc clear --tag a
 is '--tag' "$(names)" '/b 1'
@@ -25,7 +25,7 @@ is 'a selection that fits nothing' "$code $(names)" '0 1'
 nc clear
 is 'without a word and without a terminal nothing is removed' "$code $(names)" '2 1'
 answer=$(printf 'n\n' | script -qec "$build/nextcache clear" /dev/null)
-has 'on a terminal it says what' "$answer" 'would remove 1 entries'
+has 'on a terminal it says what' "$answer" 'would remove 1 entry,'
 is 'and no is no' "$(names)" '1'
 answer=$(printf 'y\n' | script -qec "$build/nextcache clear" /dev/null)
 is 'and yes is yes' "$(names)" ''
@@ -89,17 +89,58 @@ nc clear --build --dist src
 has 'a directory that is no build output' "$code $err" '^1 .*does not look like'
 is 'is left' "$(cat src/file)" code
 
+nc clear --build --dist "$PWD/.next"
+has 'none at an absolute path' "$code $out" "^0 build output: there is none: $PWD/\.next$"
 make_build
-(exec -a 'next-server (v16.4.6)' sleep 60) &
-next=$!
-sleep 0.1
+nc clear --build --dist "$PWD/.next"
+is 'an absolute path' "$code $(ls -d .next 2>/dev/null)" '0 '
+
+make_build
+next_begin
 nc clear --build
 has 'a build that a process serves' "$code $err" "^1 nextcache: process $next works with this build: next-server"
 is 'stays' "$(cat .next/BUILD_ID)" id
+mkdir -p .next/standalone/apps/web
+(cd .next/standalone/apps/web && next_begin && echo "$next" >"$work/inside")
+nc clear --build
+is 'also one that works inside of it' "$(grep -c "process $(cat "$work/inside") works" <<<"$err")" 1
+kill "$(cat "$work/inside")"
 nc clear --build --force
 is '--force' "$code $(ls -d .next 2>/dev/null)" '0 '
-kill "$next"
-wait "$next" 2>/dev/null
+next_end
+
+# Names differ where a container has the project under another one; the directory is the same.
+make_build
+mkdir -p "$work/mounted"
+if mount --bind . "$work/mounted" 2>/dev/null; then
+  cd "$work/mounted" && next_begin && cd "$OLDPWD" || exit 2
+  nc clear --build
+  has 'a process that knows the project by another name' "$code $err" "^1 nextcache: process $next works"
+  next_end
+  umount -l "$work/mounted"
+else
+  ok 'a process that knows the project by another name # SKIP no mounts here'
+fi
+(cd "$work" && next_begin && echo "$next" >elsewhere)
+nc clear --build --dry-run
+is 'one that works elsewhere is none' "$code $err" '0 '
+kill "$(cat "$work/elsewhere")"
+
+# Of another user's process it is not to be seen where it works.
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+  chmod 755 "$scratch" "$work" .
+  chown -R 65534:65534 .next
+  cp "$build/nextcache" "$work/nextcache"
+  stranger() { setpriv --reuid=65534 --regid=65534 --clear-groups "$work/nextcache" "$@" 2>&1; }
+  next_begin
+  has 'who owns the cache is taken for who serves' "$(stranger clear --build --dry-run)" "process $next works with this build"
+  rm -rf .cache
+  hasnt 'and nobody else' "$(stranger clear --build --dry-run)" "process $next works"
+  next_end
+else
+  ok 'processes of another user # SKIP not root'
+fi
+rm -rf .next
 
 if [ "$(id -u)" = 0 ]; then
   make_build

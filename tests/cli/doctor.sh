@@ -43,20 +43,41 @@ nc doctor --symptom memory --json
 has '--symptom memory: cacheMaxMemorySize: 0' "$(state memory)" '^note: cacheMaxMemorySize: 0'
 
 NEXT_CACHE_MAX_DISK_SIZE=99MB serve_begin
-(exec -a 'next-server (v16.4.6)' sleep 60) &
-next=$!
-sleep 0.1
+next_begin
 nc doctor --json
 has 'a process that has the cache open' "$(state process)" "fine: $server has the cache open"
 has 'with other settings than these' "$(state process)" "note: $server has others .*NEXT_CACHE_MAX_DISK_SIZE=99MB"
 has 'a server that has it not' "$(state process)" "note: $next works in this project without this cache"
-has 'and what it takes' "$(state memory)" "process $next takes [0-9.]+ [KM]B"
-kill "$next"
-wait "$next" 2>/dev/null
+has 'and what it takes' "$(state memory)" "process $next takes [0-9.]+ [KM]B: 0 B of entries, [0-9.]+ [KM]B of heap and buffers, [0-9.]+ [KM]B of files"
+next_end
 serve_end
 printf 'XXXX' | dd of="$(echo "$dir"/v1/data-*)" bs=1 seek=80 conv=notrunc status=none
 echo 'get 1 p:b:/a' | fill
 nc doctor --symptom stale --json
-has 'damage that was met' "$code $(state damage)" '^1 problem: 1 entries were found damaged'
+has 'damage that was met' "$code $(state damage)" '^1 problem: 1 entry found damaged'
+
+# Limits, rights, and the memory of a container.
+(ulimit -f 64 && exec "$build/tests/cli/cli_fill" "$dir" 16 < <(sleep 60)) &
+limited=$!
+until nc stats --dir "$dir" --json && [ "$(json ".processes[].pid | select(. == $limited)")" = "$limited" ]; do sleep 0.05; done
+nc doctor --symptom memory --json
+has 'a limit that is smaller than the ring' "$code $(state limits)" "^1 problem: files of process $limited may have 64\.0 KB, and the ring has 16\.0 MB"
+kill "$limited"
+wait "$limited" 2>/dev/null
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+  chmod 755 "$scratch" "$work"
+  cp "$build/nextcache" "$work/nextcache"
+  out=$(setpriv --reuid=65534 --regid=65534 --clear-groups "$work/nextcache" doctor --dir "$work/not/there" --json)
+  has 'a directory that cannot be made' "$(state permissions)" "^problem: uid 65534 may not write in $work: the cache would live in memory only$"
+else
+  ok 'a directory that cannot be made # SKIP not root'
+fi
+mkdir cgroup && echo 1073741824 >cgroup/memory.max && echo 536870912 >cgroup/memory.current
+if unshare -m mount --bind cgroup /sys/fs/cgroup 2>/dev/null; then
+  out=$(unshare -m sh -c "mount --bind cgroup /sys/fs/cgroup && '$build/nextcache' doctor --symptom memory --json")
+  is 'what the container takes' "$(state container)" 'fine: takes 512 MB of 1.0 GB, page cache included'
+else
+  ok 'what the container takes # SKIP no mounts here'
+fi
 nc doctor --symptom nonsense
 is 'a symptom that is none' $code 2

@@ -15,8 +15,8 @@ has 'entries stay' "$out" '^cache +2 entries intact'
 
 printf 'XXXX' | dd of="$(echo "$dir"/v1/data-*)" bs=1 seek=1000 conv=notrunc status=none
 nc recover
-has 'a damaged entry is removed' "$code $out" 'cache +1 damaged entries removed'
-has 'the others stay' "$out" '^cache +1 entries intact'
+has 'a damaged entry is removed' "$code $out" 'cache +1 entry removed, because of damage'
+has 'the others stay' "$out" '^cache +1 entry intact'
 is 'and it is fine' $code 0
 nc verify
 is 'verify says so, too' $code 0
@@ -41,17 +41,15 @@ is 'and it works' $code 0
 
 rm .next/static/chunks/page.js
 nc recover
+is 'all lines are in the same columns' "$(grep -vcE '^(running|cache|problem|start) {2,} [^ ]' <<<"$out")" 0
 has 'a broken build' "$code $out" '^1 '
 has 'is told' "$out" 'static/chunks/page\.js is missing'
 has 'and not to be started' "$out" '^start +not before'
 make_build
-(exec -a 'next-server (v16.4.6)' sleep 60) &
-next=$!
-sleep 0.1
+next_begin
 nc recover
 has 'processes are named, with how to stop them' "$out" "^running +process $next: next-server.*kill $next$"
-kill "$next"
-wait "$next" 2>/dev/null
+next_end
 rm -rf "$dir" && mkdir -p "$dir/v7"
 nc recover
 is 'a cache of a newer release is left alone' "$code $(ls "$dir")" '4 v7'

@@ -48,6 +48,27 @@ serve_end
 nc clear --app --dir "$dir"
 is 'clearing all removes the file' "$(cat "$dir"/v1/data-* 2>/dev/null | grep -c private-body)" 0
 
+# Nothing of an entry speaks to a terminal, whichever command names it: not by ESC, not by
+# the one-byte CSI in UTF-8, not by what turns the direction of a line.
+evil='\x1b[2J\xc2\x9b2J\xe2\x80\xae\x0d\x0a'
+fill <<...
+put 1 p:b:/$evil 100 tag$evil 0 - -
+put 4 u:b:["$evil",[1],["b"]] 100 - 0 - -
+get 1 p:b:/$evil
+mark tag$evil 0
+put 1 p:b:/$evil 100 tag$evil 0 - -
+get 1 p:b:/$evil
+...
+nc invalidate --dir "$dir" other --reason "$(printf "$evil")"
+nc ls --dir "$dir" --json
+id=$(json '.[0].id')
+for command in ls 'ls --json' 'ls --full' "show $id" "show $id --json" "show $id --body" tags 'tags --json' 'tags --reasons' \
+  'tags --reasons --json' stats 'stats --json' verify 'warm --url http://127.0.0.1:1 --from top' 'stats --watch --interval 0.1 --rounds 2'; do
+  screen=$(NO_COLOR=1 TERM=xterm script -qec "$build/nextcache $command --dir $dir" /dev/null </dev/null)
+  hasnt "${command/$id/ID}: nothing of an entry speaks to the terminal" "$screen" $'\033\\[2J|\u9b|\u202e|/\r'
+done
+has 'warm names what fails, as text' "$(nc warm --url http://127.0.0.1:1 --from top --dir "$dir"; echo "$err")" '^nextcache: /\\x1b\[2J'
+
 nc metrics --help
 hasnt 'a token is never an argument, which others could read' "$out" '--token [A-Z]'
 

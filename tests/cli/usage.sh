@@ -24,17 +24,26 @@ nc ls something
 is 'operands that nobody wants' $code 2
 nc ls --limit many
 has 'a number that is none' "$code $err" '^2 .*whole number'
+# As of a variable in a script that is not set: it must not mean everything.
+nc clear --prefix '' --dir "$work"
+is 'an empty value' "$code $err" '2 nextcache: clear: --prefix is ""; it should be some text'
+nc stats --dir ''
+is 'an empty directory' "$code $err" '2 nextcache: stats: --dir is ""; it should be some text'
+nc invalidate ''
+is 'an empty tag' "$code $err" '2 nextcache: invalidate: a tag is empty'
+is 'an output that is full' "$("$build/nextcache" --help 2>&1 >/dev/full; echo $?)" $'nextcache: cannot write the output: No space left on device\n4'
 
 # Each command that is about a cache, in a word: doctor and recover, which say what is
 # wrong as a part of what they find, come after. check-build is about none, and the
 # dashboard shows one that comes later (tests/dashboard).
-reading='stats ls tags verify metrics show#x warm#--memory warm#--url#http://127.0.0.1:1#--from#top'
+reading='stats stats#--json ls ls#--json tags tags#--json tags#--reasons#--json verify verify#--json metrics show#x show#x#--json warm#--memory warm#--url#http://127.0.0.1:1#--from#top'
 changing='invalidate#x clear#--app resize#32MB'
 for command in $reading $changing; do
   command=${command//#/ }
   nc $command --dir "$work/nowhere"
-  is "$command: a missing directory" "$code $err" "3 nextcache: $work/nowhere: there is no such directory"
-  is "$command: it is not made" "$(ls "$work")" ''
+  is "$command: a missing directory" "$code $err" \
+    "3 nextcache: $work/nowhere: there is no such directory (from --dir); the first start of a server makes it"
+  is "$command: it is not made, and nothing is on stdout" "$(ls "$work")$out" ''
 done
 
 mkdir -p "$work/newer/v7"
@@ -56,14 +65,23 @@ done
 
 mkdir -p "$work/file" && touch "$work/file/v1"
 nc stats --dir "$work/file"
-has 'a file in the place of the cache' "$code $err" '^4 nextcache: '
+has 'a file in the place of the cache' "$code $err" "^4 nextcache: $work/file: v1: Not a directory; move away what stands there$"
 is 'and one line' "$(wc -l <<<"$err")" 1
 
 fill <<<'put 1 p:b:/a 100 - 0 - -'
 head -c 5000 /dev/urandom | dd of="$dir/v1/index" conv=notrunc status=none
 nc stats --dir "$dir"
-has 'a damaged index' "$code $err" '^4 nextcache: .*index .*is damaged'
+has 'a damaged index' "$code $err" '^4 nextcache: .*index .*is damaged; .*; nextcache recover does that now$'
 rm -rf "$dir"
+
+# What is empty is JSON, too; and what found a problem.
+fill </dev/null
+mkdir -p empty
+for command in stats ls tags tags#--reasons verify doctor check-build; do
+  (cd empty && nc ${command//#/ } --json --dir "$dir" && printf '%s\n' "$code $(jq -se length <<<"$out" 2>&1)") >said
+  has "$command --json of an empty cache: one value" "$(cat said)" '^[01] 1$'
+done
+rm -rf "$dir" empty
 
 # Read-only: only another file system is that for root.
 fill <<<'put 1 p:b:/a 100 - 0 - -'
@@ -71,7 +89,7 @@ if mount --bind "$dir" "$dir" 2>/dev/null && mount -o remount,ro,bind "$dir" 2>/
   for command in $reading $changing; do
     command=${command//#/ }
     nc $command --dir "$dir"
-    has "$command: a read-only one" "$code $err" '^4 nextcache: .*Read-only file system$'
+    has "$command: a read-only one" "$code $err" '^4 nextcache: .*Read-only file system; it should be mounted writable$'
   done
   umount "$dir"
   nc ls --dir "$dir"
@@ -100,18 +118,18 @@ rm -rf "$dir"
 mkdir -p project/src && touch project/package.json && cd project/src || exit 2
 nc stats
 is 'the default is .cache/nextcache at the root of the project' "$err" \
-  "nextcache: $work/project/.cache/nextcache: there is no such directory"
+  "nextcache: $work/project/.cache/nextcache: there is no such directory (from the default); the first start of a server makes it"
 echo 'export NEXT_CACHE_DIR="from dotenv" # why not' >../.env.production
 nc stats
-is '.env.production counts' "$err" "nextcache: $work/project/from dotenv: there is no such directory"
+is '.env.production counts' "$err" "nextcache: $work/project/from dotenv: there is no such directory (from .env.production); the first start of a server makes it"
 echo 'NEXT_CACHE_DIR=local' >../.env.local
 nc stats
-is '.env.local is stronger' "$err" "nextcache: $work/project/local: there is no such directory"
+is '.env.local is stronger' "$err" "nextcache: $work/project/local: there is no such directory (from .env.local); the first start of a server makes it"
 export NEXT_CACHE_DIR=/from/environment
 nc stats
-is 'the environment is stronger' "$err" 'nextcache: /from/environment: there is no such directory'
+is 'the environment is stronger' "$err" 'nextcache: /from/environment: there is no such directory (from the environment); the first start of a server makes it'
 nc stats --dir given
 is '--dir is the strongest, and relative to where it is said' "$err" \
-  'nextcache: given: there is no such directory'
+  'nextcache: given: there is no such directory (from --dir); the first start of a server makes it'
 unset NEXT_CACHE_DIR
 cd "$work" || exit 2

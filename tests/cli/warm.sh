@@ -12,7 +12,7 @@ resident() { fincore -nbo res "$data" | tr -d ' '; }
 sync "$data" && dd of="$data" oflag=nocache conv=notrunc count=0 status=none # out of the page cache
 before=$(resident)
 nc warm --dir "$dir" --memory
-has '--memory: what was in use, and is valid' "$code $out" '^0 1 entries in use, [0-9.]+ KB, are in the memory of the system'
+has '--memory: what was in use, and is valid' "$code $out" '^0 1 entry in use, [0-9.]+ KB: now in the memory of the system'
 [ "$before" -gt 500000 ] && before=0 # as on tmpfs
 is 'is in the memory of the system' "$(($(resident) >= before + 900000))" 1
 nc stats --dir "$dir" --json
@@ -89,7 +89,7 @@ get 3 f:/fetch
 nc warm --url "$url" --from top
 is 'top: what was read' "$code $(seen | jq -c '.seen[2:]')" '0 ["/","/a?x=1","/read"]'
 nc warm --url "$url" --from top --limit 1
-has '--limit' "$out" '^1 paths'
+has '--limit' "$out" '^1 path:'
 unsite
 nc warm --url "$url" --from list --limit 1
 has 'nobody answers' "$code $err" '^1 nextcache: /dynamic: '
