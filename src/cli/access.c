@@ -55,19 +55,17 @@ static void tell(void *unused, const char *message) {
   cli_warn("%.*s", end ? (int)(end - message) : (int)strlen(message), message);
 }
 
-int cli_cache(const nxc_view *view, nxc_cache **out) {
+int cli_cache(const nxc_shape *shape, nxc_cache **out) {
   nxc_options options;
-  nxc_shape shape;
   nxc_stats stats;
 
-  nxc_view_shape(view, &shape);
   nxc_options_init(&options);
   options.dir = cli_where()->dir;
   /* What a tool reads is not what servers will ask for. */
   options.memory_bytes = 0;
   /* If it is made anew, then as it was. */
-  options.disk_bytes = shape.limit_bytes;
-  options.tag_rows = shape.tag_rows;
+  options.disk_bytes = shape->limit_bytes;
+  options.tag_rows = shape->tag_rows;
   options.on_error = tell;
   int rc = nxc_open(out, &options);
   if (rc != NXC_OK) return cli_fail(CLI_UNREADABLE, "%s: %s", options.dir, nxc_strerror(rc));

@@ -110,7 +110,7 @@ bool cli_is_newer(int result, const char *problem); /* it is a newer release's, 
 int cli_view(nxc_view **out);
 
 /* Opens the cache itself, to change something, with the bounds that it has. */
-int cli_cache(const nxc_view *view, nxc_cache **out);
+int cli_cache(const nxc_shape *shape, nxc_cache **out);
 
 /* ---- text (text.c) ---------------------------------------------------------------------- */
 

@@ -183,11 +183,43 @@ static bool is_whole(const cli_selection *s) {
   return !s->classes && !s->tags.count && !s->prefix && !s->stale;
 }
 
-static int change(const nxc_view *view, const wish *w, const victims *v) {
+/* 1: it is cleared, and there is no room for the new one as long as this process holds the old. */
+static int clear_whole(nxc_cache *cache) {
+  nxc_stats stats;
+  int rc = nxc_clear(cache);
+  if (nxc_stats_get(cache, &stats) == NXC_OK && !stats.disk) return 1;
+  return rc < 0 ? cli_fail(CLI_UNREADABLE, "%s", nxc_strerror(rc)) : CLI_OK;
+}
+
+/* Clearing all leaves an index which knows that nothing from before is to be believed. One that
+ * finds no room at first is made when the old one is gone, and cleared as well: a new index
+ * alone would believe what the build prerendered, and the tool has just removed its marks. */
+static int clear_all(nxc_view *view) {
+  nxc_shape shape;
   nxc_cache *cache;
-  int code = cli_cache(view, &cache);
+  nxc_view_shape(view, &shape);
+  nxc_view_close(view);
+  int code = CLI_OK, rc = 1;
+  for (int turn = 0; turn < 2 && code == CLI_OK && rc == 1; turn++) {
+    code = cli_cache(&shape, &cache);
+    if (code != CLI_OK) return code;
+    rc = clear_whole(cache);
+    nxc_close(cache);
+  }
+  return rc == 1 ? cli_fail(CLI_PROBLEM,
+                            "%s: there is no room for the new index; free some, and do it again",
+                            cli_where()->dir)
+                 : rc;
+}
+
+static int clear_some(nxc_view *view, const victims *v) {
+  nxc_shape shape;
+  nxc_cache *cache;
+  nxc_view_shape(view, &shape);
+  nxc_view_close(view);
+  int code = cli_cache(&shape, &cache);
   if (code != CLI_OK) return code;
-  int rc = is_whole(&w->selection) ? nxc_clear(cache) : remove_keys(cache, v);
+  int rc = remove_keys(cache, v);
   nxc_close(cache);
   return rc < 0 ? cli_fail(CLI_UNREADABLE, "%s", nxc_strerror(rc)) : CLI_OK;
 }
@@ -201,14 +233,17 @@ static int clear_app(const wish *w) {
     code = cli_fail(CLI_UNREADABLE, "out of memory");
   }
   cli_progress_end();
-  if (code == CLI_OK && !w->dry_run) code = change(view, w, &v);
+  if (code != CLI_OK || w->dry_run) {
+    nxc_view_close(view);
+  } else {
+    code = is_whole(&w->selection) ? clear_all(view) : clear_some(view, &v);
+  }
   if (code == CLI_OK) {
     printf("cache: %s%s, %s, in %s\n", w->dry_run ? "would remove " : "removed ",
            cli_things(v.count, "entry", "entries").text, cli_bytes(v.bytes).text, cli_where()->dir);
   }
   for (size_t i = 0; i < v.count; i++) free((void *)(uintptr_t)v.keys[i].data);
   free(v.keys);
-  nxc_view_close(view);
   return code;
 }
 

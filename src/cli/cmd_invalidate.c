@@ -14,10 +14,12 @@
 static int mark(const cli_tags *tags, int64_t dead_after_ms) {
   nxc_view *view;
   nxc_cache *cache;
+  nxc_shape shape;
   int code = cli_view(&view);
   if (code != CLI_OK) return code;
-  code = cli_cache(view, &cache);
+  nxc_view_shape(view, &shape);
   nxc_view_close(view);
+  code = cli_cache(&shape, &cache);
   if (code != CLI_OK) return code;
   nxc_slice *slices = cli_alloc(NULL, tags->count * sizeof *slices);
   for (size_t i = 0; i < tags->count; i++) {

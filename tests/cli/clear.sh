@@ -46,6 +46,40 @@ nc stats --json
 is 'the bound stays what it was' "$(json .cache.limit_bytes)" $((64 << 20))
 serve_end
 
+# Ended in the middle of it: what is there is a cache, or none, and the next one works.
+bad=''
+for i in $(seq 30); do
+  fill 64 <<<"$some"
+  "$build/nextcache" clear --app >/dev/null 2>&1 &
+  sleep "0.00$((i % 10))"
+  kill -9 $! 2>/dev/null
+  wait $! 2>/dev/null
+  nc verify
+  [ $code = 0 ] || [ $code = 3 ] || bad+="verify $code: $err; "
+  printf 'put 1 p:b:/after 10 - 0 - -\nget 1 p:b:/after\n' | fill 64
+  [ "$(tail -n 1 "$scratch/filled")" = hit ] || bad+="no hit in round $i; "
+done
+is 'a clear that is killed leaves a cache that works' "$bad" ''
+nc clear --app
+
+# On a disk that is full there is room for the new index only when the old one is gone, and
+# what the build prerendered must not come back to life.
+mkdir full
+if mount -t tmpfs -o size=12m tmpfs full 2>/dev/null; then
+  dir=$PWD/full/cache
+  echo 'many 3000 1000 t' | fill 8
+  cat /dev/zero >full/rest 2>/dev/null
+  nc clear --app --dir "$dir"
+  has 'on a full disk' "$code $out" '^0 cache: removed 2 [0-9]+ entries'
+  nc stats --json --dir "$dir"
+  is 'nothing from before is believed' "$(json '.cache.floor_ms > 1700000000000')" true
+  dir=$work/project/.cache/nextcache
+  umount full
+else
+  ok 'on a full disk # SKIP no mounts here'
+fi
+rmdir full
+
 # ---- the build output
 make_build() { mkdir -p .next/server .next/static && echo id >.next/BUILD_ID && echo x >.next/server/a; }
 make_build
