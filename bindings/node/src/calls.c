@@ -23,6 +23,7 @@ typedef struct arguments {
   napi_env env;
   nxn_cache *cache;
   napi_value argv[ARGC_MAX];
+  napi_value done; /* the last one */
   nxn_arena arena;
 } arguments;
 
@@ -44,6 +45,7 @@ static bool arguments_read(arguments *args, napi_env env, napi_callback_info inf
   nxn_arena_init(&args->arena);
   if (napi_get_cb_info(env, info, &argc, args->argv, NULL, (void **)&args->cache) != napi_ok)
     return false;
+  args->done = args->argv[want - 1];
   return argc >= want && args->cache->cache && !args->cache->closing;
 }
 
@@ -117,15 +119,19 @@ static void found_numbers_write(nxn_cache *cache, int result, const nxc_found *f
 
 /* ---- calls in flight --------------------------------------------------------------- */
 
-static call *call_create(nxn_cache *cache, napi_value done) {
-  napi_env env = cache->instance->env;
-  napi_valuetype type;
+static call *call_create(nxn_cache *cache) {
   call *made = malloc(sizeof *made);
-  if (!made) return NULL;
-  *made = (call){cache, NULL, NXC_OK};
+  if (made) *made = (call){cache, NULL, NXC_OK};
+  return made;
+}
+
+/* Under way: only then is what it will call worth a reference. */
+static void call_depart(call *made, napi_value done) {
+  napi_env env = made->cache->instance->env;
+  napi_valuetype type;
+  made->cache->in_flight++;
   if (napi_typeof(env, done, &type) == napi_ok && type == napi_function)
     napi_create_reference(env, done, 1, &made->done);
-  return made;
 }
 
 static void call_destroy(call *landed) {
@@ -136,7 +142,7 @@ static void call_destroy(call *landed) {
 /* What a uv call returned: a result to hand back, or a call that is under way. */
 static napi_value call_returned(arguments *args, call *made, int result) {
   if (result == NXC_PENDING) {
-    args->cache->in_flight++;
+    call_depart(made, args->done);
     nxn_arena_free(&args->arena);
     return NULL;
   }
@@ -228,13 +234,13 @@ static napi_value get_method(napi_env env, napi_callback_info info) {
   query.soft_tags = soft_tags;
   nxn_cache *cache = args.cache;
   double known = cache->numbers[NXN_ID];
-  call *made = call_create(cache, args.argv[3]);
+  call *made = call_create(cache);
   int result = NXC_E_NOMEM;
   if (made)
     result = nxc_uv_get(cache->instance->loop, cache->cache, &query, &found, on_found, made);
   nxn_arena_free(&args.arena);
   if (result == NXC_PENDING) {
-    cache->in_flight++;
+    call_depart(made, args.done);
     return NULL;
   }
   if (made) call_destroy(made);
@@ -322,7 +328,7 @@ static napi_value put_method(napi_env env, napi_callback_info info) {
     return arguments_end(&args, NXC_E_INVALID);
   nxn_cache *cache = args.cache;
   uv_loop_t *loop = cache->instance->loop;
-  call *made = call_create(cache, args.argv[5]);
+  call *made = call_create(cache);
   if (!made) return arguments_end(&args, NXC_E_NOMEM);
   int result = entry_build(&args, &record, &entry);
   if (result == NXC_OK) {
@@ -342,7 +348,7 @@ static napi_value put_record_method(napi_env env, napi_callback_info info) {
   if (!arguments_read(&args, env, info, 1) || !args.cache->kept)
     return arguments_end(&args, NXC_E_INVALID);
   nxn_cache *cache = args.cache;
-  call *made = call_create(cache, args.argv[0]);
+  call *made = call_create(cache);
   if (!made) return arguments_end(&args, NXC_E_NOMEM);
   int result = nxc_uv_put(cache->instance->loop, cache->cache, cache->kept, on_result, made);
   nxn_kept_set(cache, NULL);
@@ -354,7 +360,7 @@ static napi_value remove_method(napi_env env, napi_callback_info info) {
   nxc_slice key;
   if (!arguments_read(&args, env, info, 2) || !nxn_arena_text(&args.arena, env, args.argv[0], &key))
     return arguments_end(&args, NXC_E_INVALID);
-  call *made = call_create(args.cache, args.argv[1]);
+  call *made = call_create(args.cache);
   if (!made) return arguments_end(&args, NXC_E_NOMEM);
   return call_returned(
       &args, made,
@@ -364,7 +370,7 @@ static napi_value remove_method(napi_env env, napi_callback_info info) {
 static napi_value clear_method(napi_env env, napi_callback_info info) {
   arguments args;
   if (!arguments_read(&args, env, info, 1)) return arguments_end(&args, NXC_E_INVALID);
-  call *made = call_create(args.cache, args.argv[0]);
+  call *made = call_create(args.cache);
   if (!made) return arguments_end(&args, NXC_E_NOMEM);
   return call_returned(
       &args, made, nxc_uv_clear(args.cache->instance->loop, args.cache->cache, on_result, made));
@@ -382,7 +388,7 @@ static napi_value mark_method(napi_env env, napi_callback_info info) {
       !nxn_arena_texts(&args.arena, env, args.argv[0], &tags, &count) ||
       napi_get_value_double(env, args.argv[1], &dead_after) != napi_ok)
     return arguments_end(&args, NXC_E_INVALID);
-  call *made = call_create(args.cache, args.argv[2]);
+  call *made = call_create(args.cache);
   if (!made) return arguments_end(&args, NXC_E_NOMEM);
   return call_returned(&args, made,
                        nxc_uv_mark(args.cache->instance->loop, args.cache->cache, tags, count,
@@ -506,7 +512,7 @@ static void job_done(uv_work_t *work, int status) {
 static job *job_create(arguments *args, size_t extra) {
   job *made = calloc(1, sizeof *made + extra);
   if (!made) return NULL;
-  made->landed = call_create(args->cache, args->argv[1]);
+  made->landed = call_create(args->cache);
   made->cache = args->cache->cache;
   made->work.data = made;
   if (made->landed) return made;
