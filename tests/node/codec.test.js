@@ -102,6 +102,17 @@ test('bytes come back as real Buffers', async () => {
   assert.ok(Buffer.isBuffer(value.segmentData.get('/_tree')));
 });
 
+test('bytes that follow each other share one piece of memory', async () => {
+  freshCache();
+  for (const size of [1000, 100000]) { // copied, and lent by the entry
+    const value = { html: text(600, 'h'), a: Buffer.alloc(size, 1), b: Buffer.alloc(0), c: Buffer.alloc(13, 2), text: text(600, 't'), d: Buffer.alloc(size, 3) };
+    const found = await stored(value);
+    assert.deepStrictEqual(found, value);
+    assert.equal(found.a.buffer, found.c.buffer);
+    assert.notEqual(found.a.buffer, found.d.buffer);
+  }
+});
+
 test('the value that is encoded is not changed', () => {
   const value = { a: undefined, list: [undefined, 'x'], deep: { html: text(600, 'h') }, map: new Map([['k', undefined]]) };
   const copy = structuredClone(value);

@@ -36,6 +36,8 @@ const STAMP = 9;
 const STAMP_LENGTH = 8;
 const STAMP_PLACE = 3; // of the stamp's numbers one that is never 0
 
+const STRETCH_MAX = 2 ** 26; // addon.h: a place is start * STRETCH_MAX + size
+
 const DECODED_MAX = 8192;
 
 class Engine {
@@ -342,8 +344,18 @@ function readFound({ numbers, whyTag }, parts) {
     expire: numbers[EXPIRE],
     id: numbers[ID],
     stamp: why === WHY_FRESH && numbers[STAMP + STAMP_PLACE] !== 0 ? stampOf(numbers) : undefined,
-    parts,
+    parts: Array.isArray(parts) ? placed(parts) : parts,
   };
+}
+
+/** Puts views into the place of byte parts that share a Buffer, which is the last of the array. */
+function placed(parts) {
+  for (let i = 0; i < parts.length; i++) {
+    if (typeof parts[i] !== 'number') continue;
+    const start = Math.floor(parts[i] / STRETCH_MAX);
+    parts[i] = parts[parts.length - 1].subarray(start, start + parts[i] - start * STRETCH_MAX);
+  }
+  return parts;
 }
 
 /** What a fresh hit in memory rests on. */

@@ -203,22 +203,71 @@ static napi_value bytes_read(napi_env env, nxn_cache *cache, nxc_entry *entry, n
   return napi_create_buffer_copy(env, part.size, part.data, NULL, &value) == napi_ok ? value : NULL;
 }
 
+/* Byte parts that follow each other, and the stretch of the record that they take. */
+typedef struct run {
+  size_t first, count;
+  nxc_slice stretch;
+} run;
+
+static bool run_has(const run *shared, size_t i) {
+  return i >= shared->first && i - shared->first < shared->count;
+}
+
+/* The longest run, of which one Buffer is made, if it is one of several parts. */
+static run find_run(const nxc_entry *entry, const char *types, size_t count) {
+  run longest = {0}, none = {0}, now = {0};
+  for (size_t i = 0; i < count; i++) {
+    if (types[i] != 'b') continue;
+    if (now.first + now.count != i) now = (run){.first = i};
+    now.count++;
+    if (now.count > longest.count) longest = now;
+  }
+  if (longest.count < 2) return none;
+  nxc_slice begin = nxc_entry_part(entry, longest.first);
+  nxc_slice end = nxc_entry_part(entry, longest.first + longest.count - 1);
+  size_t before_end = (size_t)((const char *)end.data - (const char *)begin.data);
+  longest.stretch = (nxc_slice){begin.data, before_end + end.size};
+  return longest.stretch.size < NXN_STRETCH_MAX ? longest : none;
+}
+
+/* {start, size} of a part within the stretch, as a number: a double has room for both. */
+static napi_value place_value(napi_env env, nxc_slice stretch, nxc_slice part) {
+  napi_value value;
+  double start = (double)((const char *)part.data - (const char *)stretch.data);
+  double place = start * NXN_STRETCH_MAX + (double)part.size;
+  return napi_create_double(env, place, &value) == napi_ok ? value : NULL;
+}
+
+static napi_value part_read(napi_env env, nxn_cache *cache, nxc_entry *entry, size_t i, char type) {
+  nxc_slice part = nxc_entry_part(entry, i);
+  if (type == 'l') return latin1_read(env, cache, entry, part);
+  if (type == 'u') return utf16_read(env, part);
+  return type == 'b' ? bytes_read(env, cache, entry, part) : NULL;
+}
+
+static bool set_element(napi_env env, napi_value array, size_t i, napi_value value) {
+  return value && napi_set_element(env, array, (uint32_t)i, value) == napi_ok;
+}
+
 napi_value nxn_parts_read(napi_env env, nxn_cache *cache, nxc_entry *entry) {
   nxc_record record;
   nxc_entry_read(entry, &record);
   const char *meta = record.meta.data;
   size_t count = record.part_count;
   if (record.meta.size != count + 1 || meta[0] != NXN_META_VERSION) return NULL;
+  run shared = find_run(entry, meta + 1, count);
   napi_value array;
-  if (napi_create_array_with_length(env, count, &array) != napi_ok) return NULL;
+  if (napi_create_array_with_length(env, count + (shared.count > 0), &array) != napi_ok)
+    return NULL;
   for (size_t i = 0; i < count; i++) {
-    nxc_slice part = nxc_entry_part(entry, i);
-    napi_value value = NULL;
-    if (meta[i + 1] == 'l') value = latin1_read(env, cache, entry, part);
-    if (meta[i + 1] == 'u') value = utf16_read(env, part);
-    if (meta[i + 1] == 'b') value = bytes_read(env, cache, entry, part);
-    if (!value || napi_set_element(env, array, (uint32_t)i, value) != napi_ok) return NULL;
+    napi_value value = run_has(&shared, i)
+                           ? place_value(env, shared.stretch, nxc_entry_part(entry, i))
+                           : part_read(env, cache, entry, i, meta[i + 1]);
+    if (!set_element(env, array, i, value)) return NULL;
   }
+  if (shared.count &&
+      !set_element(env, array, count, bytes_read(env, cache, entry, shared.stretch)))
+    return NULL;
   return array;
 }
 
