@@ -25,6 +25,23 @@ test('an entry is decoded once', async () => {
   assert.equal(await stored('k'), first);
 });
 
+test('what is asked for again is the same for as long as somebody has it', async () => {
+  await put('k', TEXT);
+  await stored('k');
+  await new Promise(setImmediate); // what is asked for once is not kept beyond this turn
+  const again = await stored('k');
+  await new Promise(setImmediate);
+  assert.equal(await stored('k'), again);
+});
+
+test('a value that was replaced in the same turn is not given out', async () => {
+  await put('k', TEXT);
+  const [first, , second] = await Promise.all([stored('k'), put('k', 'new'), stored('k')]);
+  assert.equal(first.text, TEXT);
+  assert.ok([TEXT, 'new'].includes(second.text));
+  assert.equal((await stored('k')).text, 'new');
+});
+
 test('a new version is another value', async () => {
   await put('k', TEXT);
   const first = await stored('k');

@@ -39,6 +39,39 @@ const STAMP_PLACE = 3; // of the stamp's numbers one that is never 0
 const STRETCH_MAX = 2 ** 26; // addon.h: a place is start * STRETCH_MAX + size
 
 const DECODED_MAX = 8192;
+const HELD_MAX = 16;
+
+/**
+ * What was made of an entry, for as long as somebody has it. V8 takes what a WeakRef
+ * refers to for alive until it collects the old generation, so that one for each value
+ * makes garbage collection of what is asked for once, as by a crawler, twice as dear:
+ * a value is held for this turn of the event loop, and by a WeakRef when it is asked for again.
+ */
+class Memo {
+  static #held = [];
+  #value;
+  #ref;
+
+  constructor(id, value) {
+    this.id = id;
+    const held = Memo.#held;
+    if (held.length === HELD_MAX) return;
+    this.#value = value;
+    if (held.push(this) === 1) setImmediate(Memo.#release);
+  }
+
+  static #release() {
+    for (const memo of Memo.#held.splice(0)) memo.#value = undefined;
+  }
+
+  get value() {
+    return this.#value ?? this.#ref?.deref();
+  }
+
+  keep(value) {
+    if (this.#ref?.deref() !== value) this.#ref = new WeakRef(value);
+  }
+}
 
 class Engine {
   #native;
@@ -48,7 +81,7 @@ class Engine {
   #options = {};
   #nextMemory;
   #remembered = new Map();
-  #decoded = new BoundedMap(DECODED_MAX); // key -> {id, ref}: what was made of an entry
+  #decoded = new BoundedMap(DECODED_MAX); // key -> Memo
 
   /** Whether there is a cache; if not, Next's own takes over. Opens it. */
   get available() {
@@ -201,19 +234,23 @@ class Engine {
   }
 
   #lookStored(key, classId, softTags) {
-    const before = this.#decoded.get(key);
-    const value = before?.ref.deref();
-    const found = this.#look(key, classId, softTags, value === undefined ? 0 : before.id);
+    const memo = this.#decoded.get(key);
+    const value = memo?.value;
+    const found = this.#look(key, classId, softTags, value === undefined ? 0 : memo.id);
     if (found instanceof Promise) return found.then((late) => this.#withStored(key, late));
     if (found.parts !== true) return this.#withStored(key, found);
+    memo.keep(value);
     found.stored = value;
     return found;
   }
 
   #withStored(key, found) {
     if (!found.parts) return found;
-    found.stored = decode(found.parts);
-    this.#decoded.set(key, { id: found.id, ref: new WeakRef(found.stored) });
+    const value = decode(found.parts);
+    const memo = this.#decoded.get(key);
+    if (memo?.id === found.id) memo.keep(value);
+    else this.#decoded.set(key, new Memo(found.id, value));
+    found.stored = value;
     return found;
   }
 
