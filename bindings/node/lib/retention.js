@@ -12,17 +12,43 @@ const { shared } = require('./shared');
 
 const KEYS_MAX = 10000;
 
+const isObject = (value) => value !== null && typeof value === 'object';
+
+/**
+ * Which key a value was returned for, as a private field of the value itself (a
+ * constructor that returns an object adds its fields to it): nobody else sees it, and
+ * unlike an entry of a WeakMap it costs nothing when garbage is collected.
+ */
+function createKeyOfValue() {
+  const Identity = class {
+    constructor(value) {
+      return value;
+    }
+  };
+  return class extends Identity {
+    #key;
+
+    static set(value, key) {
+      if (!(#key in value)) new this(value);
+      value.#key = key;
+    }
+
+    static get(value) {
+      return #key in value ? value.#key : undefined;
+    }
+  };
+}
+
 const state = () =>
-  shared('retention', () => ({ keyOfValue: new WeakMap(), retries: new BoundedMap(KEYS_MAX) }));
+  shared('retention', () => ({ keyOfValue: createKeyOfValue(), retries: new BoundedMap(KEYS_MAX) }));
 
 /** Notes that `value` was returned by a get of `key`. */
 function noteReturned(key, value) {
-  if (value !== null && typeof value === 'object') state().keyOfValue.set(value, key);
+  if (isObject(value)) state().keyOfValue.set(value, key);
 }
 
 /** Whether a set of `value` is Next retaining what a get of `key` returned. */
-const isRetained = (key, value) =>
-  value !== null && typeof value === 'object' && state().keyOfValue.get(value) === key;
+const isRetained = (key, value) => isObject(value) && state().keyOfValue.get(value) === key;
 
 /** Notes a failed re-render: not again before `seconds` have passed. */
 function retain(key, seconds) {
