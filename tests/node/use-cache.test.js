@@ -35,14 +35,21 @@ const entryOf = (fields = {}, chunks = [new Uint8Array([1, 2, 3])]) => ({
 
 const put = (key, fields, chunks) => handler.set(key, Promise.resolve(entryOf(fields, chunks)));
 
+/** As if Next.js had never been looked for. */
+function forgetNext() {
+  Object.assign(shared('next.directory', Object), { found: undefined, searchedAt: -Infinity });
+  Object.assign(shared('next.work', Object), { storage: undefined });
+}
+
 /** Runs functions as work on one request each, as the storage of a loaded Next.js tells. */
 function inRequests(t) {
   const workAsyncStorage = new AsyncLocalStorage();
   const file = path.join(temporaryDirectory(), 'next/dist/server/app-render/work-async-storage.external.js');
   Module._cache[file] = { exports: { workAsyncStorage } };
+  forgetNext();
   t.after(() => {
     delete Module._cache[file];
-    shared('next.directory').found = undefined;
+    forgetNext();
   });
   return (work) => workAsyncStorage.run({}, work);
 }
