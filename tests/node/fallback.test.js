@@ -89,9 +89,17 @@ const SCRIPT = `
 `;
 const run = (dir, env = {}) => runScript(SCRIPT, { cwd: dir, env: { NEXT_CACHE_DIR: path.join(dir, 'cache'), ...env } });
 
+/** What makes a process believe that it runs on another system. */
+function onAnotherSystem() {
+  const file = path.join(temporaryDirectory(), 'sunos.js');
+  fs.writeFileSync(file, "Object.defineProperty(process, 'platform', { value: 'sunos' });");
+  return { NODE_OPTIONS: `--require ${file}` };
+}
+
 for (const [what, options, env] of [
   ['the addon is missing', { addon: 'none' }, {}],
   ['the addon cannot be loaded', { addon: 'broken' }, {}],
+  ['there is none for the system', { addon: 'none' }, onAnotherSystem()],
   ['NEXT_CACHE_ENGINE=next asks for it', { addon: 'whole' }, { NEXT_CACHE_ENGINE: 'next' }],
 ]) {
   test(`where ${what}, Next's own cache takes over`, async () => {
@@ -108,7 +116,8 @@ for (const [what, options, env] of [
     const lines = stderr.split('\n').filter(Boolean);
     assert.equal(lines.length, 1, stderr);
     assert.match(lines[0], /^nextcache: engine=next: /);
-    if (!env.NEXT_CACHE_ENGINE) assert.match(lines[0], /Next's own cache takes over: (.*nextcache\.node|there is no binary for linux-)/);
+    if (!env.NEXT_CACHE_ENGINE) assert.match(lines[0], /Next's own cache takes over: (.*nextcache\.node|there is no binary for (linux|sunos)-)/);
+    if (env.NODE_OPTIONS) assert.match(lines[0], /no binary for sunos-/);
     assert.equal(fs.existsSync(path.join(dir, 'cache')), false);
   });
 }
