@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startChild } from '../../../examples/storefront/check/lib/child.mjs';
+import { formsOf } from '../../../examples/storefront/check/lib/tree.mjs';
 import { Page } from './page.mjs';
 
 // A dev server compiles before it answers, on a machine that may be busy.
@@ -121,15 +122,6 @@ export class Server {
   }
 }
 
-/** What of a text's base64 does not depend on what stands before and after it. */
-function base64Forms(text) {
-  return [0, 1, 2].map((before) => {
-    const bytes = Buffer.concat([Buffer.alloc(before), Buffer.from(text)]);
-    const whole = bytes.subarray(0, bytes.length - (bytes.length % 3)).toString('base64');
-    return whole.slice(before === 0 ? 0 : before + 1);
-  });
-}
-
 export class Site {
   #servers = new Set();
 
@@ -212,10 +204,9 @@ export class Site {
     return readFileSync(join(this.folder, '.next/BUILD_ID'), 'utf8').trim();
   }
 
-  /** Whether a text is in any file of the cache, in the forms in which text is kept there: as it is,
-   *  as UTF-16 beside letters beyond Latin-1, and as base64, which Next makes of what it fetched. */
+  /** Whether a text is in any file of the cache, in any form. */
   cacheHolds(text) {
-    const forms = [Buffer.from(text), Buffer.from(text, 'utf16le'), ...base64Forms(text)];
+    const forms = formsOf(text);
     return this.#cacheFiles().some((file) => forms.some((form) => file.includes(form)));
   }
 

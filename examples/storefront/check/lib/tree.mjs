@@ -36,6 +36,19 @@ export function filesBelow(folder) {
   return found;
 }
 
+/** The forms in which a text may stand in a file of the cache: as it is, as UTF-16 beside letters
+ *  beyond Latin-1, and as base64, which Next.js makes of what it fetched. */
+export function formsOf(text) {
+  return [Buffer.from(text), Buffer.from(text, 'utf16le'), ...[0, 1, 2].map((before) => base64Of(text, before))];
+}
+
+/** What of a text's base64 does not depend on what stands beside it, with so many bytes before it. */
+function base64Of(text, before) {
+  const bytes = Buffer.concat([Buffer.alloc(before), Buffer.from(text)]);
+  const whole = bytes.subarray(0, bytes.length - (bytes.length % 3)).toString('base64');
+  return whole.slice(before === 0 ? 0 : before + 1);
+}
+
 export class Tree {
   #servers = new Set();
 
