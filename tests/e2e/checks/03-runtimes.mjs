@@ -42,6 +42,7 @@ const standalone = {
       await obeys(t, server, 'b');
       quiet(server);
       if (ours(t)) assert.ok(existsSync(join(site.cache, 'v1/index')), 'its cache is its own');
+      assert.doesNotMatch(t.built.buildLog(), /whole project was traced|unexpected file in NFT/i);
     });
     await t.check('entries survive its restart', async () => {
       const page = await server.get('/blog/made');

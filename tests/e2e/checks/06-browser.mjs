@@ -39,8 +39,15 @@ async function prefetched({ page, seen }, link) {
   }, Boolean, 3000);
 }
 
+/** Until React has made a link its own: a click before that loads a document. */
+async function hydrated({ page }, link) {
+  const isKnown = (selector) => Object.keys(document.querySelector(selector) ?? {}).some((name) => name.startsWith('__react'));
+  await page.waitForFunction(isKnown, `[data-link="${link}"]`, { timeout: 60_000 });
+}
+
 /** Follows a link and waits for the page that it leads to. */
 async function follow(visitor, link, selector) {
+  await hydrated(visitor, link);
   await prefetched(visitor, link);
   await visitor.page.click(`[data-link="${link}"]`);
   await visitor.page.waitForSelector(selector, { timeout: 60_000 });

@@ -1,4 +1,4 @@
-import { pageOf } from '../lib/page';
+import { pageOf } from '../lib/props';
 
 export const getStaticProps = ({ locale }) => pageOf(`home/${locale}`);
 

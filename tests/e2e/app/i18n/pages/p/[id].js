@@ -1,4 +1,4 @@
-import { pageOf } from '../../lib/page';
+import { pageOf } from '../../lib/props';
 
 export const getStaticPaths = ({ locales }) => ({
   paths: locales.flatMap((locale) => ['one', 'late'].map((id) => ({ params: { id }, locale }))),
