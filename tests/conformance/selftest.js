@@ -1,8 +1,10 @@
 // Part "selftest": can this test fail? Breaks the reference handler in every
 // way of lib/sabotage.js and sees that a replay notices, in the right field;
-// then does the same to the list of differences.
+// then does the same to the list of differences. The tests that
+// README.md names for each trap are there.
 'use strict';
 
+const fs = require('node:fs');
 const path = require('node:path');
 const { Vector } = require('./lib/vector.js');
 const { Replay } = require('./lib/replay.js');
@@ -32,6 +34,15 @@ async function run(context) {
     report.check(`selftest: it is noticed when ${name}`, noticed.length > 0 ? [] : [`no difference in ${notice} among ${differences.length}`]);
   }
   checkJudgement(report);
+  checkMap(report);
+}
+
+/** That the tests which README.md names are there. */
+function checkMap(report) {
+  const readme = fs.readFileSync(path.join(__dirname, 'README.md'), 'utf8');
+  const named = [...readme.matchAll(/`([\w/.-]+\.m?js): ([^`]+)`/g)];
+  const missing = named.filter(([, file, test]) => !fs.readFileSync(path.join(__dirname, '..', file), 'utf8').includes(test));
+  report.check(`selftest: README.md names tests that exist: ${named.length}`, named.length > 0 ? missing.map(([text]) => text) : ['none is named']);
 }
 
 function checkJudgement(report) {
