@@ -128,8 +128,11 @@ function birthOfResult(key, own, tags, timestamp) {
 }
 
 /** Whether a tag was marked since, be it only as stale. */
-const isMarkedSince = (birth, tags) =>
-  birth < theEngine().birth() && theEngine().judge(tags, undefined, { birth, created: wallNow() }).result !== OK;
+function isMarkedSince(birth, tags) {
+  if (birth >= theEngine().birth()) return false;
+  const { why } = theEngine().judge(tags, undefined, { birth, created: wallNow() });
+  return why === 'tag' || why === 'floor';
+}
 
 async function storeEntry(key, { entry, bytes }) {
   const tags = normalizeTags(entry.tags);
