@@ -409,8 +409,8 @@ int nxc__remove_begin(nxc_cache *cache, nxc_slice key, nxc__put *p) {
   return NXC_OK;
 }
 
-bool nxc__put_blocks(const nxc__put *p) {
-  return p->store->disk;
+bool nxc__put_blocks(nxc__put *p) {
+  return p->store->disk && !nxc__ring_writes_at_once(&p->store->ring, &p->write);
 }
 
 /* Puts into the memory tier, unless it is not the tier of this store any more. */

@@ -47,8 +47,8 @@ typedef struct nxc__put {
  * blocks. On an error there is nothing to finish. `key` must outlive `put`. */
 int nxc__put_begin(nxc_cache *cache, nxc_entry *entry, nxc__put *put);
 int nxc__remove_begin(nxc_cache *cache, nxc_slice key, nxc__put *put);
-int nxc__put_finish(nxc__put *put);        /* blocks; releases what `put` holds */
-bool nxc__put_blocks(const nxc__put *put); /* false: finishing touches no disk */
+int nxc__put_finish(nxc__put *put);  /* blocks; releases what `put` holds */
+bool nxc__put_blocks(nxc__put *put); /* false: finishing waits for no disk */
 
 /* ---- mark: now -> flush ------------------------------------------------------------ */
 

@@ -29,6 +29,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -41,12 +42,14 @@ static ssize_t preadv2(int fd, const struct iovec *iov, int count, off_t at, int
 }
 #endif
 
-#define DISK_MAGIC 0x4452584eu  /* "NXRD" */
-#define FIRST_READ 4096         /* where nothing is known of the size */
-#define PEEK_ABOVE (96u << 10)  /* there a block of the wrong size costs more than a look */
-#define INLINE_LIMIT (1u << 20) /* a larger one is not copied on an event loop */
-#define TRIES 64                /* of a loop that other processes can upset */
-#define SMALL_OCTAVE 4          /* smaller records are of one size class */
+#define DISK_MAGIC 0x4452584eu    /* "NXRD" */
+#define FIRST_READ 4096           /* where nothing is known of the size */
+#define PEEK_ABOVE (96u << 10)    /* there a block of the wrong size costs more than a look */
+#define INLINE_LIMIT (1u << 20)   /* a larger one is not copied on an event loop */
+#define AT_ONCE_LIMIT (64u << 10) /* a larger record is not written on an event loop */
+#define BUSY_MS 10000             /* after a write there that slept all the same */
+#define TRIES 64                  /* of a loop that other processes can upset */
+#define SMALL_OCTAVE 4            /* smaller records are of one size class */
 #define SMALL_UNITS (UINT64_C(1) << SMALL_OCTAVE)
 #define MOVES_PART 8      /* after so much of a segment the next one is looked through */
 #define FULL_DISK_MS 1000 /* between two rounds that look for room on a full disk */
@@ -106,6 +109,7 @@ int nxc__ring_open(int dir, nxc__index *index, nxc__ring *ring) {
   ring->fd = fd;
   atomic_init(&ring->no_nowait, false);
   atomic_init(&ring->no_room_until_ms, 0);
+  atomic_init(&ring->busy_until_ms, 0);
   return NXC_OK;
 }
 
@@ -435,6 +439,31 @@ static int publish(nxc__ring *r, nxc__hash hash, uint64_t word, nxc__token *toke
 
 /* ---- writing ------------------------------------------------------------------- */
 
+/* A write into the page cache sleeps where the kernel must first read the rest of a
+ * block. Only the first and the last block of a record have a rest, and who can read
+ * what is beside the record without waiting has them. RWF_NOWAIT would be the question
+ * itself, but file systems refuse it for such writes. */
+static bool is_cached(const nxc__ring *r, off_t at) {
+  char byte;
+  struct iovec iov = {&byte, 1};
+  return preadv2(r->fd, &iov, 1, at, RWF_NOWAIT) == 1;
+}
+
+/* Nothing was ever written behind a record of the first round: no rest to be read. */
+static bool has_cached_neighbours(const nxc__ring *r, uint64_t word, size_t bytes) {
+  off_t at = file_offset(r, word), end = at + (off_t)bytes;
+  bool first_round = word_seq(word) <= r->index->geometry.segments;
+  return (at == 0 || is_cached(r, at - 1)) && (first_round || is_cached(r, end));
+}
+
+bool nxc__ring_writes_at_once(nxc__ring *r, nxc__write *w) {
+  size_t bytes = w->entry ? sizeof(prefix) + w->entry->record->size : 0;
+  w->at_once = w->entry && w->word && !w->moves && bytes <= AT_ONCE_LIMIT &&
+               nxc__steady_ms() >= atomic_load(&r->busy_until_ms) &&
+               has_cached_neighbours(r, w->word, bytes);
+  return w->at_once;
+}
+
 static int write_record(nxc__ring *r, const nxc__write *w) {
   uint32_t size = w->entry->record->size;
   prefix p = {.magic = DISK_MAGIC, .size = size, .position = w->word & POSITION_MASK};
@@ -460,6 +489,20 @@ static int write_record(nxc__ring *r, const nxc__write *w) {
   return NXC_OK;
 }
 
+/* How often this thread has waited for something. */
+static long sleeps(void) {
+  struct rusage usage;
+  return getrusage(RUSAGE_THREAD, &usage) ? 0 : usage.ru_nvcsw;
+}
+
+/* What has slept once, for dirty pages that are too many or a lock, will again. */
+static int write_at_once(nxc__ring *r, const nxc__write *w) {
+  long before = sleeps();
+  int rc = write_record(r, w);
+  if (sleeps() != before) atomic_store(&r->busy_until_ms, nxc__steady_ms() + BUSY_MS);
+  return rc;
+}
+
 /* Lets a tombstone stand where the record was to stand. When the ring went round
  * meanwhile, whatever is genuine is newer; of a copy nobody can tell. */
 static int bury(nxc__ring *r, const nxc__write *w, nxc__token *token) {
@@ -477,7 +520,7 @@ static int bury(nxc__ring *r, const nxc__write *w, nxc__token *token) {
 
 int nxc__ring_commit(nxc__ring *r, const nxc__write *w, nxc__token *token) {
   if (!w->entry) return bury(r, w, token);
-  int rc = write_record(r, w);
+  int rc = w->at_once ? write_at_once(r, w) : write_record(r, w);
   if (rc != NXC_OK) {
     nxc__count(r->index, NXC__C_DISK_ERRORS, 1);
     rc = bury(r, w, token);

@@ -15,6 +15,7 @@ typedef struct nxc__ring {
   int fd;
   atomic_bool no_nowait;         /* the file system refuses RWF_NOWAIT */
   atomic_llong no_room_until_ms; /* the disk was full: not asked again before */
+  atomic_llong busy_until_ms;    /* a write slept that must not: workers write */
 } nxc__ring;
 
 /* Where a version of a key stands in the index, and the word that says so: as
@@ -39,6 +40,7 @@ typedef struct nxc__write {
   uint64_t sum;           /* of the record */
   uint64_t word;          /* what will stand in the slot */
   bool moves;             /* second lives are due */
+  bool at_once;           /* on a thread that must not sleep */
 } nxc__write;
 
 /* Takes the place, and with it the order among the versions of its key. Never
@@ -52,6 +54,10 @@ int nxc__ring_reserve(nxc__ring *ring, nxc__hash hash, const nxc_entry *entry, n
  *   NXC_E_IO         it could not be written; nothing of the key stands, or nobody knows
  * For a tombstone NXC_MISS instead of the last two: nothing of the key stands. */
 int nxc__ring_commit(nxc__ring *ring, const nxc__write *write, nxc__token *token);
+
+/* Whether what was reserved can be written at once, without sleeping: it is small, and
+ * the kernel has the pages that it shares with its neighbours. Never blocks. */
+bool nxc__ring_writes_at_once(nxc__ring *ring, nxc__write *write);
 
 /* No position can be given out any more: the store must be made anew. */
 bool nxc__ring_is_spent(const nxc__ring *ring);

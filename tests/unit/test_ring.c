@@ -3,9 +3,11 @@
  */
 #include "testbed.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 static nxc_entry *entry_of(const char *key, char fill, size_t size) {
   char *bytes = malloc(size + 1);
@@ -509,6 +511,79 @@ static void the_pages_of_the_next_segments_are_asked_for(void **state) {
   assert_false(is_resident(s, next + 3));
 }
 
+/* ---- writing on a thread that must not sleep ------------------------------------------ */
+
+/* Whether a record of about this size would be written at once; it is written. */
+static bool put_at_once(testbed *s, size_t size) {
+  nxc_entry *entry = entry_of("key", 'x', size);
+  nxc__write write;
+  nxc__token token;
+  assert_int_equal(nxc__ring_reserve(&s->ring, hash_of(s, "key"), entry, &write), NXC_OK);
+  write.moves = false; /* whatever the place is */
+  bool at_once = nxc__ring_writes_at_once(&s->ring, &write);
+  assert_int_equal(nxc__ring_commit(&s->ring, &write, &token), NXC_OK);
+  atomic_store(&s->ring.busy_until_ms, 0); /* on a busy machine any write may have slept */
+  nxc_entry_unref(entry);
+  assert_int_equal(get(s, "key"), 'x');
+  return at_once;
+}
+
+/* A tmpfs cannot tell what waits; there the workers write. */
+static void need_nowait(testbed *s) {
+  char byte;
+  struct iovec iov = {&byte, 1};
+  put(s, "first", 'f', 100);
+  if (preadv2(s->ring.fd, &iov, 1, 0, RWF_NOWAIT) < 0 && errno == EOPNOTSUPP) {
+    assert_false(put_at_once(s, 100));
+    skip();
+  }
+}
+
+static void what_is_small_is_written_at_once(void **state) {
+  testbed *s = *state;
+  need_nowait(s);
+  assert_true(put_at_once(s, 100));
+  assert_true(put_at_once(s, 60000));
+  assert_false(put_at_once(s, 70000));
+  assert_true(put_at_once(s, 1));
+}
+
+static void nothing_is_written_at_once_after_a_write_that_slept(void **state) {
+  testbed *s = *state;
+  need_nowait(s);
+  atomic_store(&s->ring.busy_until_ms, nxc__steady_ms() + 3600000);
+  assert_false(put_at_once(s, 100));
+  assert_true(put_at_once(s, 100));
+}
+
+static void what_brings_second_lives_is_not_written_at_once(void **state) {
+  testbed *s = *state;
+  need_nowait(s);
+  nxc_entry *entry = entry_of("key", 'x', 100);
+  nxc__write write;
+  assert_int_equal(nxc__ring_reserve(&s->ring, hash_of(s, "key"), entry, &write), NXC_OK);
+  write.moves = false;
+  assert_true(nxc__ring_writes_at_once(&s->ring, &write));
+  write.moves = true;
+  assert_false(nxc__ring_writes_at_once(&s->ring, &write));
+  nxc_entry_unref(entry);
+}
+
+/* In the second round the kernel must read what is beside a record, once it has dropped
+ * it. The question itself makes it read: what comes quickly may be there already. */
+static void what_needs_a_read_is_not_written_at_once(void **state) {
+  testbed *s = *state;
+  need_nowait(s);
+  turn(s, 9);
+  bool refused = false;
+  for (int tries = 0; tries < 100 && !refused; tries++) {
+    assert_int_equal(fdatasync(s->ring.fd), 0);
+    assert_int_equal(posix_fadvise(s->ring.fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+    refused = !put_at_once(s, 10000);
+  }
+  assert_true(refused);
+}
+
 static slow in_flight;
 static testbed *in_flight_store;
 
@@ -575,6 +650,10 @@ int main(void) {
       ON_TESTBED(a_new_version_is_as_hot_as_the_one_before),
       ON_TESTBED(what_is_not_worth_keeping_is_not_moved),
       ON_TESTBED(the_pages_of_the_next_segments_are_asked_for),
+      ON_TESTBED(what_is_small_is_written_at_once),
+      ON_TESTBED(nothing_is_written_at_once_after_a_write_that_slept),
+      ON_TESTBED(what_brings_second_lives_is_not_written_at_once),
+      ON_TESTBED(what_needs_a_read_is_not_written_at_once),
       ON_TESTBED(a_put_during_a_move_wins),
       ON_TESTBED(a_genuine_word_beats_a_moved_one),
   };
