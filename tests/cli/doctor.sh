@@ -57,9 +57,10 @@ nc doctor --symptom stale --json
 has 'damage that was met' "$code $(state damage)" '^1 problem: 1 entry found damaged'
 
 # Limits, rights, and the memory of a container.
-(ulimit -f 64 && exec "$build/tests/cli/cli_fill" "$dir" 16 < <(sleep 60)) &
+(ulimit -f 64 && exec "$build/tests/cli/cli_fill" "$dir" 16 < <(exec sleep 600)) &
 limited=$!
-until nc stats --dir "$dir" --json && [ "$(json ".processes[].pid | select(. == $limited)")" = "$limited" ]; do sleep 0.05; done
+has_it_open() { nc stats --dir "$dir" --json && json '.processes[].pid' | grep -qx "$limited"; }
+eventually has_it_open
 nc doctor --symptom memory --json
 has 'a limit that is smaller than the ring' "$code $(state limits)" "^1 problem: files of process $limited may have 64\.0 KB, and the ring has 16\.0 MB"
 kill "$limited"

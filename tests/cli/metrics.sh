@@ -12,7 +12,7 @@ has 'a counter' "$out" '^nextcache_disk_written_bytes_total [0-9]{4,}$'
 has 'who keeps it' "$out" '^nextcache_info\{engine="nextcache",version="[0-9.]+"\} 1$'
 has 'and where' "$out" '^nextcache_disk 1$'
 has 'a gauge' "$out" '^nextcache_disk_limit_bytes 16777216$'
-has 'the age of what the ring will recycle next' "$out" '^nextcache_oldest_entry_seconds 10[0-9]'
+has 'the age of what the ring will recycle next' "$out" '^nextcache_oldest_entry_seconds 1[0-9][0-9]'
 is 'each line is a sample or a comment of the format' \
   "$(grep -vcE '^(# (HELP nextcache_[a-z_]+ .+\.|TYPE nextcache_[a-z_]+ (counter|gauge))|nextcache_[a-z_]+(\{(class|quantile)="[a-z0-9.-]+"\}|\{engine="nextcache",version="[0-9.]+"\})? [0-9.e+-]+)$' <<<"$out")" 0
 is 'no metric is described twice' "$(grep '^# TYPE' <<<"$out" | sort | uniq -d)" ''
@@ -30,11 +30,8 @@ fi
 listen() { # starts the exporter; $port
   "$build/nextcache" metrics --dir "$dir" --listen "$@" 2>"$work/listen.log" &
   exporter=$!
-  for _ in $(seq 100); do
-    port=$(sed -n 's/.*on port \([0-9]*\).*/\1/p' "$work/listen.log")
-    [ -n "$port" ] && break
-    sleep 0.05
-  done
+  eventually grep -q 'on port' "$work/listen.log"
+  port=$(sed -n 's/.*on port \([0-9]*\).*/\1/p' "$work/listen.log")
 }
 unlisten() {
   kill "$exporter"
@@ -45,7 +42,7 @@ unlisten() {
 http() {
   exec 7<>"/dev/tcp/127.0.0.1/$port"
   printf '%b' "$1" >&7
-  timeout 5 cat <&7
+  timeout 60 cat <&7
   exec 7>&-
 }
 get() { http "GET $1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n$2\r\n" | tr -d '\r'; }

@@ -19,15 +19,16 @@ is 'invalidations are kept' "$(json .cache.tag_rows_used)" 1
 # Who only looks is in nobody's way.
 nc stats --dir "$dir" --json
 is 'a view is no process that has it open' "$(json '.processes | length')" 0
-"$build/nextcache" stats --watch --json --interval 0.1 --dir "$dir" >watched &
+"$build/nextcache" stats --watch --json --interval 0.1 --dir "$dir" >watched 2>/dev/null &
 watcher=$!
-until [ -s watched ]; do sleep 0.05; done
+eventually test -s watched
 nc stats --dir "$dir" --json
 is 'nor is stats --watch' "$(json '.processes | length')" 0
 nc resize --dir "$dir" 64MB
 has 'it may be resized meanwhile' "$code $out" '^0 64\.0 MB instead of 32\.0 MB'
 : >watched
-until [ "$(wc -l <watched)" -ge 2 ]; do sleep 0.05; done
+two_lines() { [ "$(wc -l <watched)" -ge 2 ]; }
+eventually two_lines
 kill $watcher
 wait $watcher 2>/dev/null
 is 'and stats --watch goes on with what is there now' \

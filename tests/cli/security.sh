@@ -78,14 +78,15 @@ rm -rf "$dir"
 for site in metrics dashboard; do
   "$build/nextcache" $site --dir "$dir" --listen 127.0.0.1:0 2>"$work/$site.log" &
   exporter=$!
-  until port=$(sed -n 's/.*on port \([0-9]*\).*/\1/p' "$work/$site.log") && [ -n "$port" ]; do sleep 0.05; done
+  eventually grep -q 'on port' "$work/$site.log"
+  port=$(sed -n 's/.*on port \([0-9]*\).*/\1/p' "$work/$site.log")
   answers=''
   for path in / /metrics /data.json /entries.json /nothing '/..%2f..%2fetc/passwd' '/../../etc/passwd'; do
     for method in GET POST DELETE; do
       for host in localhost evil.example; do
         exec 7<>"/dev/tcp/127.0.0.1/$port"
         printf '%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n' "$method" "$path" "$host" >&7
-        answers+=$(timeout 5 cat <&7 | tr -d '\r\0')
+        answers+=$(timeout 60 cat <&7 | tr -d '\r\0')
         exec 7>&-
       done
     done

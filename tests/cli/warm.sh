@@ -51,7 +51,7 @@ server.listen(0, '127.0.0.1', () => console.log(server.address().port));
 site() {
   node site.js >port &
   site=$!
-  for _ in $(seq 100); do [ -s port ] && break; sleep 0.05; done
+  eventually test -s port
   url=http://127.0.0.1:$(cat port)
 }
 unsite() { kill "$site"; wait "$site" 2>/dev/null; rm -f port; }

@@ -87,8 +87,9 @@ export async function startDashboard(project, { args = [], env = {} } = {}) {
     port,
     url: `http://127.0.0.1:${port}`,
     end: () => new Promise((resolve) => {
+      if (child.exitCode !== null) return resolve();
       child.on('close', resolve);
-      child.kill('SIGTERM');
+      return child.kill('SIGTERM');
     }),
   };
 }

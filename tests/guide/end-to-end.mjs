@@ -92,7 +92,7 @@ async function start() {
     { cwd: app, env: { ...process.env, NODE_ENV: 'production' }, stdio: ['ignore', 'pipe', 'pipe'] });
   server.ended = once(server.process, 'exit');
   for (const stream of [server.process.stdout, server.process.stderr]) stream.on('data', (text) => { server.log += text; });
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + 180_000;
   while (!server.log.includes('Ready in')) {
     assert.ok(server.process.exitCode === null && Date.now() < deadline, server.log);
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -2,16 +2,8 @@
 // each, the change is made behind the shop's back first and must not show (so
 // the answer is known to come from the cache), then the helper is called.
 import assert from 'node:assert/strict';
+import { until } from './lib/until.mjs';
 import { Visitor } from './lib/visitor.mjs';
-
-async function until(what, seconds, holds) {
-  const deadline = Date.now() + seconds * 1000;
-  while (Date.now() < deadline) {
-    if (await holds()) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`${what} did not happen within ${seconds} s`);
-}
 
 export async function run(t) {
   const tree = await t.tree();
@@ -33,7 +25,7 @@ export async function run(t) {
     assert.match((await ada.get('/account')).text, /Turku/);
     for (const line of ['[cart:customer-1] by cart (server action): ', '[orders:1] by order (server action): ',
       '[product:dune-armchair, product-lists] by product (server action): ', '[customer:1] by customer (server action): ']) {
-      assert.ok(server.log.includes(`nextcache: invalidated ${line}`), line);
+      await until(line, () => server.log.includes(`nextcache: invalidated ${line}`));
     }
   });
 
@@ -81,10 +73,10 @@ export async function run(t) {
     const worker = await tree.start({ NEXT_PRIVATE_DEBUG_CACHE: '1', SHOP_SYNC_SECONDS: '0.2' });
     const { stock } = await t.backOffice.product('fjord-rug');
     assert.equal((await server.get('/products/fjord-rug')).number('stock'), stock);
-    await until('the first question', 20, () => t.backOffice.asked('/changes') > 0);
+    await until('the first question', () => t.backOffice.asked('/changes') > 0);
     await t.backOffice.call('PATCH', '/products/fjord-rug', { stock: stock + 9 });
     const line = 'invalidated [product:fjord-rug, product-lists] by product (outside any request)';
-    await until('the mark', 20, () => worker.log.includes(line));
+    await until('the mark', () => worker.log.includes(line));
     for (const each of [worker, server]) assert.equal((await each.get('/products/fjord-rug')).number('stock'), stock + 9);
     await worker.stop();
   });

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { filesBelow } from './lib/tree.mjs';
+import { until } from './lib/until.mjs';
 import { Visitor } from './lib/visitor.mjs';
 
 const MB = 2 ** 20;
@@ -23,7 +24,9 @@ export async function run(t) {
   await t.check('a wrong value: one line with the variable, the value and what is right', async () => {
     const server = await tree.start({ NEXT_CACHE_MAX_MEMORY_SIZE: '64 apples' });
     for (const path of ['/', '/products/holm-rug', '/products/holm-rug']) assert.equal((await server.get(path)).status, 200);
-    const lines = server.log.split('\n').filter((line) => /nextcache: (?!ready)/.test(line));
+    const told = () => server.log.split('\n').filter((line) => /nextcache: (?!ready)/.test(line));
+    await until('the line', () => told().length > 0);
+    const lines = told();
     assert.equal(lines.length, 1, lines.join('\n'));
     for (const part of ['NEXT_CACHE_MAX_MEMORY_SIZE', '64 apples', '64MB']) assert.ok(lines[0].includes(part), lines[0]);
     await server.stop();
@@ -49,6 +52,6 @@ export async function run(t) {
     appendFileSync(join(tree.folder, '.env.production'), `\nNEXT_CACHE_HANDLER_PATH=${join(tree.folder, 'handler.cjs')}\n`);
     const server = await tree.start();
     assert.equal((await server.get('/about')).status, 200);
-    assert.match(server.log, /a handler of its own/);
+    await until('the line of the handler', () => server.log.includes('a handler of its own'));
   });
 }

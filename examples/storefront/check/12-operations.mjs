@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { startChild } from './lib/child.mjs';
 import { Server } from './lib/server.mjs';
 import { filesBelow, shopFolder } from './lib/tree.mjs';
+import { until } from './lib/until.mjs';
 
 export const modes = ['isr'];
 
@@ -110,7 +111,7 @@ async function development(t) {
     const server = await Server.start(tree, tree.variables({ NODE_ENV: 'development' }), { npm: true, script: 'dev' });
     assert.equal(existsSync(left), false, 'the script has emptied it');
     assert.equal((await server.get('/products/holm-rug')).status, 200);
-    assert.match(server.log, /nextcache: get .* miss: /);
+    await until('a line for a miss', () => /nextcache: get .* miss: /.test(server.log));
     assert.ok(existsSync(join(own, 'v1/index')));
     assert.deepEqual(production(), before, 'that of production is untouched');
     await server.stop();

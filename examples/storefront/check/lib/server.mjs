@@ -70,7 +70,7 @@ export class Server {
   }
 
   async #ready() {
-    const deadline = Date.now() + 60_000;
+    const deadline = Date.now() + 180_000;
     while (!this.log.includes('Ready in')) {
       if (this.process.exitCode !== null || Date.now() > deadline) {
         this.kill();
@@ -81,7 +81,7 @@ export class Server {
   }
 
   async fetch(path, options = {}) {
-    const response = await fetch(this.url + path, { redirect: 'manual', signal: AbortSignal.timeout(60_000), ...options });
+    const response = await fetch(this.url + path, { redirect: 'manual', signal: AbortSignal.timeout(180_000), ...options });
     return new Page(response, Buffer.from(await response.arrayBuffer()));
   }
 
