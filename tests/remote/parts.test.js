@@ -9,8 +9,9 @@ const zlib = require('node:zlib');
 const { eventually, inPackage, temporaryDirectory } = require('../node/support');
 
 const { Breaker } = inPackage('lib/remote/breaker.js');
-const { crc32, readHead, unwrap, wrap } = inPackage('lib/remote/envelope.js');
+const { HEAD_BYTES, crc32, readHead, unwrap, wrap } = inPackage('lib/remote/envelope.js');
 const { parseRemote } = inPackage('lib/remote/remote-config.js');
+const { Promotions } = inPackage('lib/remote/promotions.js');
 const { PutQueue } = inPackage('lib/remote/put-queue.js');
 const { readEntry, readStream } = inPackage('lib/remote/invalidation-log.js');
 const { Unsent } = inPackage('lib/remote/unsent.js');
@@ -63,22 +64,22 @@ const recordOf = (size) => {
   record.writeBigUInt64LE(77n, 24);
   return record;
 };
-const wrapped = async (size) => Buffer.from(await wrap(recordOf(size), 'abcdefgh', 123n));
+const wrapped = async (size) => wrap(Buffer.concat([Buffer.alloc(HEAD_BYTES), recordOf(size)]), 'abcdefgh', 123n);
 
 test('a record comes out of its envelope as it went in, without its birth', async () => {
-  for (const size of [64, 2047, 2048, 100000, 300000]) {
+  for (const size of [64, 8191, 8192, 100000, 300000]) {
     const value = await wrapped(size);
     const head = readHead(value, 4 * 2 ** 20);
     assert.deepEqual([head.generation, head.version, head.size], ['abcdefgh', 123n, size]);
     const expected = recordOf(size);
     expected.writeBigUInt64LE(0n, 24);
     assert.deepEqual(await unwrap(value, head), expected);
-    assert.equal(value.length < size, size >= 2048);
+    assert.equal(value.length < size, size >= 8192);
   }
 });
 
 test('every flipped bit, every cut and every stranger is refused', async () => {
-  for (const size of [80, 3000]) {
+  for (const size of [80, 9000]) {
     const value = await wrapped(size);
     for (let bit = 0; bit < value.length * 8; bit += size > 1000 ? 3 : 1) {
       value[bit >> 3] ^= 1 << (bit & 7);
@@ -130,39 +131,73 @@ test('the breaker opens after five failures, longer each time, and lets one call
   assert.ok(breaker.allows() && !breaker.isOpen);
 });
 
-test('the queue sends the last value of a key, and drops beyond its bound', async () => {
-  const queue = new PutQueue();
-  const sent = [];
-  const send = (what) => async () => void sent.push(what);
-  queue.add('a', 10, send('a1'));
-  queue.add('b', 10, send('b1'));
-  queue.add('a', 10, send('a2'));
-  queue.add('c', 40 * 2 ** 20, send('c1'));
+test('the queue sends what came within a moment at once, the last value of a key, and drops beyond its bound', async () => {
+  const batches = [];
+  const queue = new PutQueue(async (makes) => void batches.push(makes.map((make) => make())));
+  queue.add('a', 10, () => 'a1');
+  queue.add('b', 10, () => 'b1');
+  queue.add('a', 10, () => 'a2');
+  queue.add('c', 40 * 2 ** 20, () => 'c1');
   assert.equal(queue.dropped, 1);
-  await eventually(() => sent.length === 2);
-  assert.deepEqual(sent, ['b1', 'a2']);
   await eventually(() => queue.bytes === 0);
+  assert.deepEqual(batches, [['b1', 'a2']]);
 });
 
-test('the queue sends the values of a key one after the other', async () => {
-  const queue = new PutQueue();
-  const order = [];
+test('the queue sends one batch after the other, so that values of a key keep their order', async () => {
+  const sent = [];
   let arrive;
   const late = new Promise((resolve) => (arrive = resolve));
-  const send = (what, until) => async () => {
-    await until;
-    order.push(what);
-  };
-  queue.add('a', 10, send('a1', late));
-  await new Promise(setImmediate);
-  queue.add('a', 10, send('a2'));
-  queue.add('b', 10, send('b1'));
+  const queue = new PutQueue(async (makes) => {
+    sent.push(...makes.map((make) => make()));
+    await late;
+  });
+  queue.add('a', 10, () => 'a1');
+  await eventually(() => sent.length === 1);
+  queue.add('a', 10, () => 'a2');
+  queue.add('b', 10, () => 'b1');
   assert.equal(queue.bytes, 30);
-  await eventually(() => order.length === 1);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual(sent, ['a1']);
   arrive();
-  await eventually(() => order.length === 3);
-  assert.deepEqual(order, ['b1', 'a1', 'a2']);
   await eventually(() => queue.bytes === 0);
+  assert.deepEqual(sent, ['a1', 'a2', 'b1']);
+});
+
+test('the queue does not wait with what fills a batch, and makes none too large', async () => {
+  const batches = [];
+  const queue = new PutQueue(async (makes) => void batches.push(makes.length));
+  for (let i = 0; i < 150; i++) queue.add(`k${i}`, 10, () => i);
+  for (let i = 0; i < 3; i++) queue.add(`large ${i}`, 3 * 2 ** 20, () => i);
+  await eventually(() => queue.bytes === 0);
+  assert.equal(batches[0], 64);
+  assert.equal(batches.reduce((sum, each) => sum + each), 153);
+  assert.ok(batches.length >= 5, batches.join());
+});
+
+test('records wait together, are found meanwhile, and go when the key has another value', async () => {
+  const calls = [];
+  let put;
+  const here = {
+    putRecords: (records) => (calls.push(records), new Promise((resolve) => (put = resolve))),
+    dropRecord: (record) => calls.push(`drop ${record}`),
+  };
+  const promotions = new Promotions(here);
+  promotions.add('a', 'A');
+  promotions.add('a', 'A');
+  promotions.add('b', 'B');
+  promotions.add('c', 'C');
+  assert.equal(promotions.get('a'), 'A');
+  promotions.delete('b');
+  assert.equal(promotions.get('b'), undefined);
+  await eventually(() => calls.length === 2);
+  assert.deepEqual(calls.splice(0), ['drop B', ['A', 'C']]);
+  assert.equal(promotions.get('a'), 'A', 'it is on its way');
+  promotions.delete('a');
+  assert.equal(promotions.get('a'), undefined);
+  put();
+  await eventually(() => calls.length === 2);
+  assert.deepEqual(calls, ['drop A', 'drop C']);
+  assert.equal(promotions.get('c'), undefined);
 });
 
 test('log entries: what cannot be understood says so', () => {

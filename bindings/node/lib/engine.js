@@ -178,18 +178,12 @@ class Engine {
       put: (...args) => this.put(...args),
       mark: (tags, deadAfterMs) => settled((done) => native.mark(tags, deadAfterMs, done)),
       clear: () => settled((done) => native.clear(done)),
-      takeRecord: () => native.takeRecord(),
-      judgeRecord: (record, key, softTags) => this.#judgeRecord(record, key, softTags),
+      takeRecord: (room) => native.takeRecord(room),
+      parseRecord: (bytes, key) => native.parseRecord(bytes, storable(key)),
+      readRecord: (record, softTags) => readFound(native, native.readRecord(record, softTags)),
+      putRecords: (records) => settled((done) => native.putRecords(records, done)),
+      dropRecord: (record) => native.dropRecord(record),
     });
-  }
-
-  /** {result, put} of a record from elsewhere: how it is judged here, and its put. */
-  #judgeRecord(record, key, softTags) {
-    const native = this.#native;
-    const tags = native?.parseRecord(record, storable(key));
-    if (!tags) return { result: MISS };
-    native.judge(tags, softTags);
-    return { result: native.numbers[RESULT], put: () => settled((done) => native.putRecord(done)) };
   }
 
   close() {
@@ -229,8 +223,9 @@ class Engine {
    */
   getStored(key, classId, softTags) {
     if (!this.available) return { result: MISS, why: 'absent' };
-    if (this.#remote?.has(classId)) return this.#remote.get(key, softTags, () => this.#lookStored(key, classId, softTags));
-    return this.#lookStored(key, classId, softTags);
+    const look = () => this.#lookStored(key, classId, softTags);
+    if (this.#remote?.has(classId)) return this.#remote.get(key, softTags, look, (found) => this.#withStored(key, found));
+    return look();
   }
 
   #lookStored(key, classId, softTags) {

@@ -98,8 +98,9 @@ void nxn_cache_landed(nxn_cache *cache);
 
 /* Adds the methods to `object`; false with a pending exception on failure. */
 bool nxn_calls_define(napi_env env, napi_value object, nxn_cache *cache);
-/* Fills the numbers that describe a record. */
-void nxn_record_numbers_write(nxn_cache *cache, const nxc_record *record);
+/* What get() answers for what was found, with the numbers; takes the reference to
+ * found->entry. */
+napi_value nxn_found_value(nxn_cache *cache, int result, nxc_found *found);
 
 /* ---- wire.c: records as bytes ---------------------------------------------------- */
 
@@ -108,6 +109,10 @@ void nxn_kept_set(nxn_cache *cache, nxc_entry *entry);
 napi_value nxn_keep_records(napi_env env, napi_callback_info info);
 napi_value nxn_take_record(napi_env env, napi_callback_info info);
 napi_value nxn_parse_record(napi_env env, napi_callback_info info);
+napi_value nxn_read_record(napi_env env, napi_callback_info info);
+napi_value nxn_drop_record(napi_env env, napi_callback_info info);
+/* The entry of a value of parseRecord(), borrowed; NULL for anything else. */
+nxc_entry *nxn_record_entry(napi_env env, napi_value value);
 
 /* ---- values.c: JavaScript values <-> slices and parts --------------------------- */
 

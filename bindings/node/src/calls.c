@@ -80,7 +80,7 @@ static void record_numbers_read(const nxn_cache *cache, nxc_record *record) {
   record->expire_ms = duration_from(numbers[NXN_EXPIRE]);
 }
 
-void nxn_record_numbers_write(nxn_cache *cache, const nxc_record *record) {
+static void record_numbers_write(nxn_cache *cache, const nxc_record *record) {
   double *numbers = cache->numbers;
   numbers[NXN_BIRTH] = (double)record->birth;
   numbers[NXN_CREATED] = (double)record->created_ms;
@@ -113,7 +113,7 @@ static void found_numbers_write(nxn_cache *cache, int result, const nxc_found *f
   if (!found->entry) return;
   nxc_record record;
   nxc_entry_read(found->entry, &record);
-  nxn_record_numbers_write(cache, &record);
+  record_numbers_write(cache, &record);
   numbers[NXN_ID] = (double)nxc_entry_id(found->entry);
 }
 
@@ -198,6 +198,10 @@ static napi_value found_value(nxn_cache *cache, int result, nxc_found *found, do
   return value;
 }
 
+napi_value nxn_found_value(nxn_cache *cache, int result, nxc_found *found) {
+  return found_value(cache, result, found, 0);
+}
+
 static void on_found(void *arg, int result, nxc_found *found) {
   call *landed = arg;
   nxn_cache *cache = landed->cache;
@@ -208,7 +212,7 @@ static void on_found(void *arg, int result, nxc_found *found) {
     call_land(landed, NULL);
     return;
   }
-  call_land(landed, found_value(cache, result, found, 0));
+  call_land(landed, nxn_found_value(cache, result, found));
   napi_close_handle_scope(env, scope);
 }
 
@@ -342,17 +346,48 @@ static napi_value put_method(napi_env env, napi_callback_info info) {
   return call_returned(&args, made, removed == NXC_PENDING ? removed : result);
 }
 
-/* putRecord(done): puts the entry that parseRecord() kept aside. */
-static napi_value put_record_method(napi_env env, napi_callback_info info) {
+/* Puts that are under way together. */
+typedef struct batch {
+  call *landed;
+  size_t left;
+} batch;
+
+static void on_batch_put(void *arg, int result) {
+  batch *puts = arg;
+  (void)result;
+  if (--puts->left) return;
+  on_result(puts->landed, NXC_OK);
+  free(puts);
+}
+
+static void batch_put(const arguments *args, batch *puts, uint32_t index) {
+  nxn_cache *cache = args->cache;
+  napi_value value;
+  if (napi_get_element(args->env, args->argv[0], index, &value) != napi_ok) return;
+  nxc_entry *entry = nxn_record_entry(args->env, value);
+  if (!entry) return;
+  int result = nxc_uv_put(cache->instance->loop, cache->cache, entry, on_batch_put, puts);
+  if (result == NXC_PENDING) puts->left++;
+}
+
+/* putRecords([record, ...], done): puts them all; says when, not what came of it. */
+static napi_value put_records_method(napi_env env, napi_callback_info info) {
   arguments args;
-  if (!arguments_read(&args, env, info, 1) || !args.cache->kept)
+  uint32_t count;
+  if (!arguments_read(&args, env, info, 2) ||
+      napi_get_array_length(env, args.argv[0], &count) != napi_ok)
     return arguments_end(&args, NXC_E_INVALID);
-  nxn_cache *cache = args.cache;
-  call *made = call_create(cache);
-  if (!made) return arguments_end(&args, NXC_E_NOMEM);
-  int result = nxc_uv_put(cache->instance->loop, cache->cache, cache->kept, on_result, made);
-  nxn_kept_set(cache, NULL);
-  return call_returned(&args, made, result);
+  batch *puts = calloc(1, sizeof *puts);
+  if (puts) puts->landed = call_create(args.cache);
+  if (!puts || !puts->landed) {
+    free(puts);
+    return arguments_end(&args, NXC_E_NOMEM);
+  }
+  for (uint32_t i = 0; i < count; i++) batch_put(&args, puts, i);
+  call *made = puts->landed;
+  if (puts->left) return call_returned(&args, made, NXC_PENDING);
+  free(puts);
+  return call_returned(&args, made, NXC_OK);
 }
 
 static napi_value remove_method(napi_env env, napi_callback_info info) {
@@ -606,7 +641,9 @@ bool nxn_calls_define(napi_env env, napi_value object, nxn_cache *cache) {
       {"keepRecords", nxn_keep_records},
       {"takeRecord", nxn_take_record},
       {"parseRecord", nxn_parse_record},
-      {"putRecord", put_record_method},
+      {"readRecord", nxn_read_record},
+      {"putRecords", put_records_method},
+      {"dropRecord", nxn_drop_record},
   };
   for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
     napi_value method;

@@ -1,11 +1,17 @@
 /* wire.c - records out of a cache and into it, for a tier on another machine.
  *
- * A cache keeps at most one entry aside: the one that was put or parsed last. Its
- * bytes are taken, or it is put, before anything else is called:
+ * Out: a cache keeps the entry aside that was put last, and its bytes are taken before
+ * anything else is called.
  *
- *   keepRecords(true)   put(...)                  takeRecord() -> Buffer
- *   parseRecord(bytes, key) -> tags and numbers   putRecord(done)
+ *   keepRecords(true)   put(...)   takeRecord(room) -> Buffer
+ *
+ * In: an entry from elsewhere is in JavaScript's hands, read as often as it is asked for,
+ * put into this cache later, and given up.
+ *
+ *   parseRecord(bytes, key) -> record   readRecord(record, softTags) -> parts and numbers
+ *   putRecords([record, ...], done)     dropRecord(record)
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "addon.h"
@@ -39,30 +45,53 @@ napi_value nxn_keep_records(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/* takeRecord(): a copy of the bytes of the entry that the last put built; null for none. */
+/* takeRecord(room): the bytes of the entry that the last put built, behind so much room;
+ * null for none. */
 napi_value nxn_take_record(napi_env env, napi_callback_info info) {
-  size_t argc = 0;
-  nxn_cache *cache = open_cache(env, info, &argc, NULL);
-  napi_value value = NULL;
-  if (!cache || !cache->kept) return null_value(env);
+  napi_value argv[1], value = NULL;
+  size_t argc = 1;
+  uint32_t room;
+  void *data;
+  nxn_cache *cache = open_cache(env, info, &argc, argv);
+  if (!cache || !cache->kept || napi_get_value_uint32(env, argv[0], &room) != napi_ok)
+    return null_value(env);
   nxc_slice bytes = nxc_entry_bytes(cache->kept);
-  if (napi_create_buffer_copy(env, bytes.size, bytes.data, NULL, &value) != napi_ok)
-    value = null_value(env);
+  if (napi_create_buffer(env, room + bytes.size, &data, &value) == napi_ok)
+    memcpy((char *)data + room, bytes.data, bytes.size);
   nxn_kept_set(cache, NULL);
-  return value;
+  return value ? value : null_value(env);
 }
 
-static napi_value tags_read(napi_env env, const nxc_entry *entry, size_t count) {
-  napi_value array;
-  if (napi_create_array_with_length(env, count, &array) != napi_ok) return NULL;
-  for (size_t i = 0; i < count; i++) {
-    nxc_slice tag = nxc_entry_tag(entry, i);
-    napi_value text;
-    if (napi_create_string_utf8(env, tag.size ? tag.data : "", tag.size, &text) != napi_ok ||
-        napi_set_element(env, array, (uint32_t)i, text) != napi_ok)
-      return NULL;
-  }
-  return array;
+/* ---- records in JavaScript's hands ------------------------------------------------- */
+
+static void record_free(napi_env env, void *data, void *hint) {
+  nxc_entry **held = data;
+  (void)env;
+  (void)hint;
+  nxc_entry_unref(*held);
+  free(held);
+}
+
+/* A value for an entry, whose reference it takes; NULL when there is no memory. */
+static napi_value record_create(napi_env env, nxc_entry *entry) {
+  napi_value value;
+  nxc_entry **held = malloc(sizeof *held);
+  if (held) *held = entry;
+  if (held && napi_create_external(env, held, record_free, NULL, &value) == napi_ok) return value;
+  free(held);
+  nxc_entry_unref(entry);
+  return NULL;
+}
+
+/* Where the entry of such a value stands, which is NULL when it was given up. */
+static nxc_entry **record_of(napi_env env, napi_value value) {
+  void *held;
+  return napi_get_value_external(env, value, &held) == napi_ok ? held : NULL;
+}
+
+nxc_entry *nxn_record_entry(napi_env env, napi_value value) {
+  nxc_entry **held = record_of(env, value);
+  return held ? *held : NULL;
 }
 
 static bool has_key(const nxc_record *record, nxc_slice key) {
@@ -70,10 +99,10 @@ static bool has_key(const nxc_record *record, nxc_slice key) {
          (key.size == 0 || memcmp(record->key.data, key.data, key.size) == 0);
 }
 
-/* parseRecord(bytes, key): the tags of the record, which is kept aside, with its times
- * in the numbers; null when the bytes are not an intact record of just that key. */
+/* parseRecord(bytes, key): a record; null when the bytes are not an intact one of just
+ * that key. */
 napi_value nxn_parse_record(napi_env env, napi_callback_info info) {
-  napi_value argv[2], tags = NULL;
+  napi_value argv[2], value = NULL;
   size_t argc = 2;
   nxn_cache *cache = open_cache(env, info, &argc, argv);
   nxc_slice bytes, key;
@@ -87,11 +116,57 @@ napi_value nxn_parse_record(napi_env env, napi_callback_info info) {
   bytes.data = data;
   if (nxn_arena_text(&arena, env, argv[1], &key) && nxc_entry_parse(bytes, &entry) == NXC_OK) {
     nxc_entry_read(entry, &record);
-    if (has_key(&record, key)) tags = tags_read(env, entry, record.tag_count);
-    if (tags) nxn_record_numbers_write(cache, &record);
+    if (has_key(&record, key)) {
+      value = record_create(env, entry);
+    } else {
+      nxc_entry_unref(entry);
+    }
   }
   nxn_arena_free(&arena);
-  nxn_kept_set(cache, tags ? entry : NULL);
-  if (!tags) nxc_entry_unref(entry);
-  return tags ? tags : null_value(env);
+  return value ? value : null_value(env);
+}
+
+/* How this cache judges the entry; found->entry is set where it may be served. */
+static int record_judge(napi_env env, const nxn_cache *cache, nxc_entry *entry, napi_value tags,
+                        nxc_found *found) {
+  nxn_arena arena;
+  nxc_record record;
+  nxc_slice *soft_tags;
+  size_t soft_tag_count;
+  int result = NXC_E_INVALID;
+  nxc_entry_read(entry, &record);
+  nxn_arena_init(&arena);
+  nxc_slice *own = nxn_arena_alloc(&arena, (record.tag_count + 1) * sizeof *own);
+  if (own && nxn_arena_texts(&arena, env, tags, &soft_tags, &soft_tag_count)) {
+    for (size_t i = 0; i < record.tag_count; i++) own[i] = nxc_entry_tag(entry, i);
+    record.tags = own;
+    result = nxc_judge(cache->cache, &record, soft_tags, soft_tag_count, found);
+  }
+  nxn_arena_free(&arena);
+  if (result == NXC_OK || result == NXC_STALE) found->entry = nxc_entry_ref(entry);
+  return result;
+}
+
+/* readRecord(record, softTags): as get(), of this record. */
+napi_value nxn_read_record(napi_env env, napi_callback_info info) {
+  napi_value argv[2];
+  size_t argc = 2;
+  nxn_cache *cache = open_cache(env, info, &argc, argv);
+  nxc_entry *entry = cache ? nxn_record_entry(env, argv[0]) : NULL;
+  nxc_found found = {.why = NXC_WHY_ABSENT};
+  if (!cache) return null_value(env);
+  int result = entry ? record_judge(env, cache, entry, argv[1], &found) : NXC_MISS;
+  return nxn_found_value(cache, result, &found);
+}
+
+/* dropRecord(record): frees what it holds, before it is collected. */
+napi_value nxn_drop_record(napi_env env, napi_callback_info info) {
+  napi_value argv[1];
+  size_t argc = 1;
+  nxn_cache *cache = open_cache(env, info, &argc, argv);
+  nxc_entry **held = cache ? record_of(env, argv[0]) : NULL;
+  if (!held) return NULL;
+  nxc_entry_unref(*held);
+  *held = NULL;
+  return NULL;
 }

@@ -90,9 +90,19 @@ async function openIoredis(client) {
   unrefIoredis(client);
   return {
     whenLost,
-    send: (_key, args) => client.callBuffer(...args),
+    send: (_key, args) => {
+      if (!client.isCluster) corkForNow(client.stream);
+      return client.callBuffer(...args);
+    },
     close: () => client.disconnect(),
   };
+}
+
+/** What is written until this turn of the event loop ends goes in one piece. */
+function corkForNow(stream) {
+  if (!stream?.cork || stream.writableCorked > 0) return;
+  stream.cork();
+  process.nextTick(() => stream.uncork());
 }
 
 // ---- node-redis ------------------------------------------------------------------------

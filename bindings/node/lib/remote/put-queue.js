@@ -1,33 +1,45 @@
 'use strict';
-// What is on its way to the server, off the requests. Of several values for one key only
-// the last is sent; beyond its bounds the queue drops, because an entry that is not
-// shared costs a render, and one that waits costs memory.
+// What is on its way to the server, off the requests: what comes within a moment goes in
+// one write, one batch after the other. Of several values for one key only the last is
+// sent; beyond its bounds the queue drops, because an entry that is not shared costs a
+// render, and one that waits costs memory.
 
-const PARALLEL = 4;
+const WAIT_MS = 5;
+const BATCH_MAX = 64;
+const BATCH_BYTES_MAX = 4 * 2 ** 20;
 const BYTES_MAX = 32 * 2 ** 20;
 
 class PutQueue {
   dropped = 0;
-  #waiting = new Map(); // key -> {bytes, send}
-  #bytes = 0;
-  #sending = new Set();
-  #woken = false;
+  #waiting = new Map(); // key -> {bytes, make}
+  #bytes = 0; // with what is on its way
+  #waitingBytes = 0;
+  #send;
+  #isSending = false;
+  #timer;
 
-  /** `send` is called later; its promise must not reject. */
-  add(key, bytes, send) {
+  /** `send` takes a list of what was added as `make`; its promise must not reject. */
+  constructor(send) {
+    this.#send = send;
+  }
+
+  add(key, bytes, make) {
     this.#remove(key);
     if (this.#bytes + bytes > BYTES_MAX) {
       this.dropped++;
       return;
     }
-    this.#waiting.set(key, { bytes, send });
+    this.#waiting.set(key, { bytes, make });
     this.#bytes += bytes;
-    if (this.#woken) return;
-    this.#woken = true;
-    setImmediate(() => {
-      this.#woken = false;
-      this.#pump();
-    });
+    this.#waitingBytes += bytes;
+    this.#schedule();
+  }
+
+  /** The next batch goes when it is full, or a moment has passed. */
+  #schedule() {
+    if (this.#isSending || this.#waiting.size === 0) return;
+    if (this.#waiting.size >= BATCH_MAX || this.#waitingBytes >= BATCH_BYTES_MAX) this.#sendNext();
+    else this.#timer ??= setTimeout(() => this.#sendNext(), WAIT_MS).unref();
   }
 
   /** Waiting and on their way. */
@@ -41,29 +53,35 @@ class PutQueue {
   }
 
   #remove(key) {
-    this.#bytes -= this.#waiting.get(key)?.bytes ?? 0;
+    const bytes = this.#waiting.get(key)?.bytes ?? 0;
+    this.#bytes -= bytes;
+    this.#waitingBytes -= bytes;
     this.#waiting.delete(key);
   }
 
-  /** The oldest key that waits, unless its value before is still on its way. */
-  #next() {
-    for (const key of this.#waiting.keys()) if (!this.#sending.has(key)) return key;
-    return undefined;
+  /** The oldest of what waits, which waits no more: {makes, bytes}. */
+  #take() {
+    const makes = [];
+    let bytes = 0;
+    for (const [key, item] of this.#waiting) {
+      if (makes.length === BATCH_MAX || (makes.length > 0 && bytes + item.bytes > BATCH_BYTES_MAX)) break;
+      this.#waiting.delete(key);
+      makes.push(item.make);
+      bytes += item.bytes;
+    }
+    this.#waitingBytes -= bytes;
+    return { makes, bytes };
   }
 
-  #pump() {
-    while (this.#sending.size < PARALLEL) {
-      const key = this.#next();
-      if (key === undefined) return;
-      const { bytes, send } = this.#waiting.get(key);
-      this.#waiting.delete(key);
-      this.#sending.add(key);
-      send().finally(() => {
-        this.#sending.delete(key);
-        this.#bytes -= bytes;
-        this.#pump();
-      });
-    }
+  async #sendNext() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#isSending = true;
+    const { makes, bytes } = this.#take();
+    await this.#send(makes);
+    this.#bytes -= bytes;
+    this.#isSending = false;
+    this.#schedule();
   }
 }
 

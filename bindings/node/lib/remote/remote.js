@@ -14,7 +14,7 @@ const { connector, pause, within } = require('./connection');
 const { Follower } = require('./follower');
 const { InvalidationLog } = require('./invalidation-log');
 const { PutQueue } = require('./put-queue');
-const { readHead, unwrap, wrap, writeBirth } = require('./envelope');
+const { HEAD_BYTES, readHead, unwrap, wrap, writeBirth } = require('./envelope');
 const { Unsent } = require('./unsent');
 const { warn } = require('../log');
 
@@ -26,6 +26,11 @@ const HEARTBEATS_MISSED = 3;
 const ENTRIES_KEPT = 100000; // of the log
 const UNSURE_LEAST_MS = 2000; // the log is heard of once a second
 const SMOOTHING = 0.05;
+
+/** The one-shot form, which Node has since 20.12, costs half. */
+const sha256 = crypto.hash
+  ? (text) => crypto.hash('sha256', text, 'base64url')
+  : (text) => crypto.createHash('sha256').update(text).digest('base64url');
 
 /** An invalidation that is in force on this machine, and not known to be on others. */
 class NotGlobalError extends Error {
@@ -41,7 +46,7 @@ class Remote {
   #config;
   #local;
   #breaker = new Breaker();
-  #queue = new PutQueue();
+  #queue = new PutQueue((makes) => this.#sendAll(makes));
   #reads = new Map(); // key -> {done, superseded}
   #connect;
   #commands;
@@ -56,7 +61,7 @@ class Remote {
 
   /**
    * @param config  of config.js, `remote`
-   * @param local   as Follower's, and `dir` where there is a disk tier
+   * @param local   as Follower's, parseRecord(), and `dir` where there is a disk tier
    */
   constructor(config, local) {
     this.#config = config;
@@ -245,48 +250,52 @@ class Remote {
   // ---- entries -------------------------------------------------------------------------------
 
   #nameOf(key) {
-    const hash = crypto.createHash('sha256').update(key).digest('base64url').slice(0, 22);
-    return `${this.#config.prefix}:e:${FAMILY}:${hash}`;
+    return `${this.#config.prefix}:e:${FAMILY}:${sha256(key).slice(0, 22)}`;
   }
 
   /**
-   * Reads an entry and hands its record, with the birth that it has here, to `accept`;
-   * whether that took it. Gets that come meanwhile share one read.
+   * The record of a key, born here, as a promise, which is undefined when there is none
+   * that is to be believed; undefined at once when the server is not asked. Gets that come
+   * meanwhile share one read.
    */
-  read(key, accept) {
+  read(key) {
     const joined = this.#reads.get(key);
     if (joined) return joined.done;
-    if (!this.#follower.attached || !this.#breaker.allows()) return false;
-    const reading = { superseded: false };
-    reading.done = this.#read(key, accept, reading).finally(() => this.#reads.delete(key));
+    if (!this.#follower.attached || !this.#breaker.allows()) return undefined;
+    const reading = { done: undefined, superseded: false };
     this.#reads.set(key, reading);
+    reading.done = this.#read(key, reading);
     return reading.done;
   }
 
-  async #read(key, accept, reading) {
-    const name = this.#nameOf(key);
+  async #read(key, reading) {
+    try {
+      const value = await this.#ask(this.#nameOf(key));
+      const record = value === undefined ? undefined : await this.#open(key, value);
+      const isTaken = record !== undefined && !reading.superseded;
+      this.#numbers[isTaken ? 'hits' : 'misses']++;
+      return isTaken ? record : undefined;
+    } finally {
+      this.#reads.delete(key);
+    }
+  }
+
+  /** What the server has under a name; undefined when it has nothing, or did not say. */
+  async #ask(name) {
     const began = performance.now();
-    let value;
     this.#numbers.gets++;
     try {
-      value = await within(this.#config.getMs, this.#send(name, ['GET', name]), 'GET', true);
+      const value = await within(this.#config.getMs, this.#send(name, ['GET', name]), 'GET', true);
       this.#note(began);
+      return value ?? undefined;
     } catch (error) {
       this.#note(began, error);
-      return false;
+      return undefined;
     }
-    if (value === null || value === undefined) {
-      this.#numbers.misses++;
-      return false;
-    }
-    const record = await this.#open(value);
-    const taken = record !== undefined && !reading.superseded && (await accept(record));
-    this.#numbers[taken ? 'hits' : 'misses']++;
-    return taken;
   }
 
   /** The record in a value, born here; undefined where it is not to be believed. */
-  async #open(value) {
+  async #open(key, value) {
     this.#numbers.bytesIn += value.length ?? 0;
     const head = readHead(value, this.#config.maxEntryBytes);
     if (!head) return this.#refuse();
@@ -297,10 +306,11 @@ class Remote {
       this.#numbers.tooOld++;
       return undefined;
     }
-    const record = await unwrap(value, head);
-    if (!record) return this.#refuse();
-    writeBirth(record, birth);
-    return record;
+    const unpacking = unwrap(value, head);
+    const bytes = unpacking instanceof Promise ? await unpacking : unpacking;
+    if (!bytes) return this.#refuse();
+    writeBirth(bytes, birth);
+    return this.#local.parseRecord(bytes, key) ?? this.#refuse();
   }
 
   #refuse() {
@@ -320,44 +330,57 @@ class Remote {
     return this.#follower.attached && !this.#breaker.isOpen;
   }
 
-  /** Sends a record that was born here at `birth`, off the request. */
-  put(key, record, birth, expireMs) {
-    if (record.length > this.#config.maxEntryBytes) return this.remove(key);
+  /** Sends a record, in its room, that was born here at `birth`, off the request. */
+  put(key, room, birth, expireMs) {
+    const bytes = room.length - HEAD_BYTES;
+    if (bytes > this.#config.maxEntryBytes) return this.remove(key);
     const { generation, versions } = this.#follower;
     const version = versions.versionOf(birth);
     if (version === undefined) return undefined;
     const name = this.#nameOf(key);
     const ttlMs = String(Math.max(1, Math.floor(Math.min(expireMs, this.#config.maxTtlMs))));
-    this.#queue.add(name, record.length, () =>
-      this.#sendOff(async () => {
-        const value = await wrap(record, generation, version);
-        await this.#write(name, ['SET', name, value, 'PX', ttlMs]);
-        this.#numbers.puts++;
-        this.#numbers.bytesOut += value.length;
-      }),
-    );
+    const command = (value) => ['SET', name, value, 'PX', ttlMs];
+    this.#queue.add(name, bytes, () => {
+      const value = wrap(room, generation, version);
+      return value instanceof Promise ? value.then(command) : command(value);
+    });
     return undefined;
   }
 
   remove(key) {
     this.supersede(key);
     const name = this.#nameOf(key);
-    this.#queue.add(name, 0, () => this.#sendOff(() => this.#write(name, ['DEL', name])));
+    this.#queue.add(name, 0, () => ['DEL', name]);
   }
 
-  async #sendOff(work) {
+  /** Sends what the queue has taken, in one write. */
+  async #sendAll(makes) {
     if (!this.takesPuts) {
-      this.#queue.dropped++;
+      this.#queue.dropped += makes.length;
       return;
     }
+    let error;
     try {
-      await work();
-    } catch (error) {
-      this.#numbers.putFailures++;
-      // A server that is full says so, and answers all the same.
-      if (error.code === 'DEADLINE') this.#breaker.failure();
-      warn('remote put', `an entry could not be shared: ${error.message}`);
+      const commands = await Promise.all(makes.map((make) => make()));
+      const sending = commands.map((args) => this.#send(args[1], args).then(() => this.#noteSent(args), (problem) => (error = problem)));
+      await within(WRITE_MS, Promise.all(sending), 'SET', true);
+    } catch (problem) {
+      error = problem;
     }
+    if (error) this.#noteUnsent(error);
+  }
+
+  #noteSent([command, , value]) {
+    if (command !== 'SET') return;
+    this.#numbers.puts++;
+    this.#numbers.bytesOut += value.length;
+  }
+
+  #noteUnsent(error) {
+    this.#numbers.putFailures++;
+    // A server that is full says so, and answers all the same.
+    if (error.code === 'DEADLINE') this.#breaker.failure();
+    warn('remote put', `an entry could not be shared: ${error.message}`);
   }
 
   // ---- invalidations -------------------------------------------------------------------------

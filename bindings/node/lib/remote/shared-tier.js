@@ -1,11 +1,13 @@
 'use strict';
 // Where this machine's tiers and the shared one meet: memory, then disk, then the
-// server, each giving to those before it. What the server gives is put into this
-// machine's tiers and then looked up there, so that one judgement holds for all.
+// server, each giving to those before it. What the server gives is judged by the same
+// marks as what is here, answered from, and put into this machine's tiers a moment later.
 
+const { Promotions } = require('./promotions');
 const { Remote } = require('./remote');
 const { CLASSES } = require('../classes');
 const { decode } = require('../codec');
+const { HEAD_BYTES } = require('./envelope');
 
 const STATE_KEY = 'nextcache:remote';
 
@@ -25,19 +27,27 @@ const isKept = (result) => result === OK || result === MEMORY_ONLY;
 class SharedTier {
   #here;
   #remote;
+  #promotions;
 
   /** `here` is this machine's cache: engine.js says what it can do. */
   constructor(config, here) {
     this.#here = here;
+    this.#promotions = new Promotions(here);
     this.#remote = new Remote(config, {
       dir: here.dir,
       birth: () => here.birth(),
       mark: (tags, deadAfterMs) => here.mark(tags, deadAfterMs),
-      clear: () => here.clear(),
+      clear: () => this.#clearHere(),
+      parseRecord: (bytes, key) => here.parseRecord(bytes, key),
       load: () => this.#load(),
       save: (state) => here.put(STATE_KEY, CLASSES.other, [], {}, state),
     });
     this.#remote.start();
+  }
+
+  #clearHere() {
+    this.#promotions.clear();
+    return this.#here.clear();
   }
 
   async #load() {
@@ -47,6 +57,7 @@ class SharedTier {
 
   close() {
     this.#remote.close();
+    this.#promotions.flush();
   }
 
   has(classId) {
@@ -58,24 +69,39 @@ class SharedTier {
     return this.#remote.isDoubtful;
   }
 
-  /** What `look` finds here, now or as a promise; on a miss, or on something stale, what the server has. */
-  get(key, softTags, look) {
+  /**
+   * What `look` finds here, now or as a promise; on a miss, or on something stale, what the
+   * server has, of which `finish` makes what `look` makes of what is here.
+   */
+  get(key, softTags, look, finish = (found) => found) {
     const sure = this.#remote.beforeGet();
-    if (sure instanceof Promise) return sure.then((late) => this.#get(late, key, softTags, look));
-    return this.#get(sure, key, softTags, look);
+    if (sure instanceof Promise) return sure.then((late) => this.#get(late, key, softTags, look, finish));
+    return this.#get(sure, key, softTags, look, finish);
   }
 
-  #get(sure, key, softTags, look) {
+  #get(sure, key, softTags, look, finish) {
     const found = look();
-    if (found instanceof Promise) return found.then((late) => this.#complete(late, sure, key, softTags, look));
-    return this.#complete(found, sure, key, softTags, look);
+    if (found instanceof Promise) return found.then((late) => this.#complete(late, sure, key, softTags, finish));
+    return this.#complete(found, sure, key, softTags, finish);
   }
 
-  #complete(found, sure, key, softTags, look) {
+  #complete(found, sure, key, softTags, finish) {
     const here = this.#judged(found, sure);
     if (here.result === OK || sure === false) return here;
-    const reading = this.#remote.read(key, (record) => this.#accept(record, key, softTags, here.result));
-    return reading ? reading.then((taken) => (taken ? look() : here)) : here;
+    const record = this.#promotions.get(key) ?? this.#remote.read(key);
+    if (record === undefined) return here;
+    if (record instanceof Promise) return record.then((late) => this.#better(late, here, key, softTags, finish));
+    return this.#better(record, here, key, softTags, finish);
+  }
+
+  /** What a record from the server says, if that is better than what is here. */
+  #better(record, here, key, softTags, finish) {
+    if (record === undefined) return here;
+    const found = this.#here.readRecord(record, softTags);
+    const isBetter = found.result === OK || (found.result === STALE && here.result !== STALE);
+    if (!isBetter) return here;
+    this.#promotions.add(key, record);
+    return finish(found);
   }
 
   /** What was found, or judged, unless it is too long ago that anything was certain. */
@@ -89,18 +115,11 @@ class SharedTier {
     return this.#remote.believes(created) ? found : { ...found, ...UNSURE };
   }
 
-  /** Puts a record from the server into this machine's tiers, if it is better than what is there. */
-  async #accept(record, key, softTags, resultHere) {
-    const { result, put } = this.#here.judgeRecord(record, key, softTags);
-    const isBetter = result === OK || (result === STALE && resultHere !== STALE);
-    return isBetter && isKept(await put());
-  }
-
   /** To be called right after a put here, with what came of it; returns that. */
   afterPut(key, { birth = 0, expire = Infinity }, putting) {
-    this.#remote.supersede(key);
+    this.#supersede(key);
     if (!this.#remote.takesPuts) return putting;
-    const record = this.#here.takeRecord();
+    const record = this.#here.takeRecord(HEAD_BYTES);
     const born = birth || this.#here.birth();
     const share = (result) => {
       if (record && isKept(result)) this.#remote.put(key, record, born, expire);
@@ -110,7 +129,14 @@ class SharedTier {
     return putting instanceof Promise ? putting.then(share) : share(putting);
   }
 
+  /** A value of this machine is newer than what comes, or came, from the server. */
+  #supersede(key) {
+    this.#remote.supersede(key);
+    this.#promotions.delete(key);
+  }
+
   remove(key) {
+    this.#supersede(key);
     if (this.#remote.takesPuts) this.#remote.remove(key);
   }
 
