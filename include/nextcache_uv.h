@@ -42,6 +42,11 @@ NXC_EXTERN int nxc_uv_unchanged(nxc_cache *cache, unsigned class_id, const uint6
 NXC_EXTERN int nxc_uv_put(uv_loop_t *loop, nxc_cache *cache, nxc_entry *entry, nxc_uv_cb callback,
                           void *arg);
 
+/* nxc_uv_put() of each entry in turn, with one way to a worker and back, for entries that
+ * nobody waits for: the result says that they are done, not what came of each. */
+NXC_EXTERN int nxc_uv_put_all(uv_loop_t *loop, nxc_cache *cache, nxc_entry *const *entries,
+                              size_t count, nxc_uv_cb callback, void *arg);
+
 /* nxc_mark(). Obeyed by every process when the call returns; the callback says
  * that it is durable. */
 NXC_EXTERN int nxc_uv_mark(uv_loop_t *loop, nxc_cache *cache, const nxc_slice *tags,

@@ -215,6 +215,46 @@ int nxc_uv_put(uv_loop_t *loop, nxc_cache *cache, nxc_entry *entry, nxc_uv_cb ca
   return begun(loop, t, nxc__put_begin(cache, entry, &t->put));
 }
 
+/* Several puts, in the order of their positions. */
+typedef struct batch {
+  uv_work_t work;
+  nxc_uv_cb callback;
+  void *arg;
+  size_t count;
+  nxc__put puts[];
+} batch;
+
+static void batch_work(uv_work_t *work) {
+  batch *b = (batch *)work;
+  for (size_t i = 0; i < b->count; i++) nxc__put_finish(&b->puts[i]);
+}
+
+static void batch_done(uv_work_t *work, int status) {
+  batch *b = (batch *)work;
+  (void)status;
+  b->callback(b->arg, NXC_OK);
+  free(b);
+}
+
+int nxc_uv_put_all(uv_loop_t *loop, nxc_cache *cache, nxc_entry *const *entries, size_t count,
+                   nxc_uv_cb callback, void *arg) {
+  int rc = check_call(loop, cache, callback);
+  if (rc != NXC_OK || !count) return rc;
+  if (!entries) return NXC_E_INVALID;
+  batch *b = calloc(1, sizeof *b + count * sizeof *b->puts);
+  if (!b) return NXC_E_NOMEM;
+  b->callback = callback;
+  b->arg = arg;
+  for (size_t i = 0; i < count; i++) {
+    if (nxc__put_begin(cache, entries[i], &b->puts[b->count]) == NXC_OK) b->count++;
+  }
+  bool blocks = b->count && nxc__put_blocks(&b->puts[0]);
+  if (blocks && uv_queue_work(loop, &b->work, batch_work, batch_done) == 0) return NXC_PENDING;
+  batch_work(&b->work);
+  free(b);
+  return NXC_OK;
+}
+
 static int run_flush(task *t) {
   return nxc__mark_flush(t->cache, t->store);
 }

@@ -411,6 +411,43 @@ static void a_put_and_a_remove_keep_their_order(void **state) {
   }
 }
 
+static int put_together(rig *r, answer *a) {
+  nxc_entry *entries[] = {entry_of(r, "key", '1', 400000, "tag"), NULL,
+                          entry_of(r, "other", '2', 10, "tag")};
+  *a = (answer){.result = NXC_PENDING};
+  int result = nxc_uv_put_all(&r->loop, r->cache, entries, 3, on_done, a);
+  nxc_entry_unref(entries[0]);
+  nxc_entry_unref(entries[2]);
+  return result;
+}
+
+static void puts_together_keep_their_order_with_others(void **state) {
+  rig *r = *state;
+  for (int round = 0; round < 50; round++) {
+    answer together, later, a;
+    assert_int_equal(put_together(r, &together), NXC_PENDING);
+    assert_int_equal(start_put(r, "key", '3', 10, &later), NXC_PENDING);
+    run(r);
+    assert_int_equal(together.calls, 1);
+    assert_int_equal(together.result, NXC_OK);
+    assert_int_equal(get(r, "key", &a), NXC_OK);
+    assert_int_equal(a.first, '3');
+    assert_int_equal(get(r, "other", &a), NXC_OK);
+    assert_int_equal(a.first, '2');
+  }
+}
+
+static void without_a_disk_puts_together_are_done_at_once(void **state) {
+  rig *r = *state;
+  answer together, a;
+  assert_int_equal(put_together(r, &together), NXC_OK);
+  assert_int_equal(get(r, "key", &a), NXC_OK);
+  assert_int_equal(get(r, "other", &a), NXC_OK);
+  assert_int_equal(nxc_uv_put_all(&r->loop, r->cache, NULL, 0, on_done, &together), NXC_OK);
+  run(r);
+  assert_int_equal(together.calls, 0);
+}
+
 /* ---- mark, remove, clear --------------------------------------------------------------------- */
 
 static void a_mark_is_obeyed_before_it_is_durable(void **state) {
@@ -479,6 +516,7 @@ static void errors_in_the_arguments_are_returned(void **state) {
   assert_int_equal(nxc_uv_get(&r->loop, r->cache, &query, &found, NULL, &a), NXC_E_INVALID);
   assert_int_equal(nxc_uv_get(&r->loop, r->cache, &wrong, &found, on_got, &a), NXC_E_INVALID);
   assert_int_equal(nxc_uv_put(&r->loop, r->cache, NULL, on_done, &a), NXC_E_INVALID);
+  assert_int_equal(nxc_uv_put_all(&r->loop, r->cache, NULL, 1, on_done, &a), NXC_E_INVALID);
   assert_int_equal(nxc_uv_mark(&r->loop, r->cache, &tag, 1, -1, on_done, &a), NXC_E_INVALID);
   assert_int_equal(nxc_uv_mark(&r->loop, r->cache, NULL, 1, 0, on_done, &a), NXC_E_INVALID);
   assert_int_equal(nxc_uv_remove(&r->loop, r->cache, wrong.key, on_done, &a), NXC_E_INVALID);
@@ -509,6 +547,8 @@ int main(void) {
       ON(on_memory, without_a_disk_a_put_is_answered_at_once),
       ON(on_disk, puts_of_one_key_keep_their_order),
       ON(on_disk, a_put_and_a_remove_keep_their_order),
+      ON(on_disk, puts_together_keep_their_order_with_others),
+      ON(on_memory, without_a_disk_puts_together_are_done_at_once),
       ON(on_disk, a_mark_is_obeyed_before_it_is_durable),
       ON(on_disk, many_marks_at_once_are_all_called_back),
       ON(on_memory, removing_and_clearing_call_back),
