@@ -346,48 +346,26 @@ static napi_value put_method(napi_env env, napi_callback_info info) {
   return call_returned(&args, made, removed == NXC_PENDING ? removed : result);
 }
 
-/* Puts that are under way together. */
-typedef struct batch {
-  call *landed;
-  size_t left;
-} batch;
-
-static void on_batch_put(void *arg, int result) {
-  batch *puts = arg;
-  (void)result;
-  if (--puts->left) return;
-  on_result(puts->landed, NXC_OK);
-  free(puts);
-}
-
-static void batch_put(const arguments *args, batch *puts, uint32_t index) {
-  nxn_cache *cache = args->cache;
-  napi_value value;
-  if (napi_get_element(args->env, args->argv[0], index, &value) != napi_ok) return;
-  nxc_entry *entry = nxn_record_entry(args->env, value);
-  if (!entry) return;
-  int result = nxc_uv_put(cache->instance->loop, cache->cache, entry, on_batch_put, puts);
-  if (result == NXC_PENDING) puts->left++;
-}
-
 /* putRecords([record, ...], done): puts them all; says when, not what came of it. */
 static napi_value put_records_method(napi_env env, napi_callback_info info) {
   arguments args;
   uint32_t count;
+  size_t known = 0;
   if (!arguments_read(&args, env, info, 2) ||
       napi_get_array_length(env, args.argv[0], &count) != napi_ok)
     return arguments_end(&args, NXC_E_INVALID);
-  batch *puts = calloc(1, sizeof *puts);
-  if (puts) puts->landed = call_create(args.cache);
-  if (!puts || !puts->landed) {
-    free(puts);
-    return arguments_end(&args, NXC_E_NOMEM);
+  nxc_entry **entries = nxn_arena_alloc(&args.arena, (count + 1) * sizeof *entries);
+  call *made = entries ? call_create(args.cache) : NULL;
+  if (!made) return arguments_end(&args, NXC_E_NOMEM);
+  for (uint32_t i = 0; i < count; i++) {
+    napi_value value;
+    if (napi_get_element(env, args.argv[0], i, &value) != napi_ok) continue;
+    entries[known] = nxn_record_entry(env, value);
+    if (entries[known]) known++;
   }
-  for (uint32_t i = 0; i < count; i++) batch_put(&args, puts, i);
-  call *made = puts->landed;
-  if (puts->left) return call_returned(&args, made, NXC_PENDING);
-  free(puts);
-  return call_returned(&args, made, NXC_OK);
+  return call_returned(&args, made,
+                       nxc_uv_put_all(args.cache->instance->loop, args.cache->cache, entries, known,
+                                      on_result, made));
 }
 
 static napi_value remove_method(napi_env env, napi_callback_info info) {
