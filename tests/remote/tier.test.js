@@ -281,6 +281,21 @@ test('gets of one key share one read', async () => {
   assert.equal((await b.stats()).gets, before + 1);
 });
 
+test('the metrics of a process tell how the shared tier is', async () => {
+  await set(a, 'measured', 'value');
+  await settled(a);
+  assert.equal(await get(b, 'measured'), 'value');
+  const numbers = async (pod) => {
+    const text = await pod.run(({ nextcache }) => nextcache.metrics());
+    return new Map([...text.matchAll(/^nextcache_remote_(\w+) (\S+)$/gm)].map(([, name, value]) => [name, Number(value)]));
+  };
+  const [sent, got] = [await numbers(a), await numbers(b)];
+  for (const [name, value] of [['ready', 1], ['breaker_open', 0], ['behind', 0], ['unsent', 0], ['queue_bytes', 0]]) assert.equal(got.get(name), value, name);
+  for (const name of ['gets_total', 'hits_total', 'received_bytes_total', 'latency_seconds']) assert.ok(got.get(name) > 0, name);
+  for (const name of ['puts_total', 'sent_bytes_total', 'invalidations_sent_total']) assert.ok(sent.get(name) > 0, name);
+  assert.ok(got.get('unsure_seconds') < 10); // the lag: of a log that is read all the time
+});
+
 test('a build opens no connection, unless it is told to', async () => {
   const state = async (url) => {
     const builder = await startPod({ url, env: { NEXT_PHASE: 'phase-production-build' } });
