@@ -6,6 +6,7 @@ export const REASONS = {
   3: "every record is copied out of the page cache into memory of its own, which the kernel clears first, and its checksum is verified; lmdb reads its mapping and verifies nothing. A fresh process also runs JavaScript that is not compiled yet.",
   4: 'a fifth of its CPU is the way to the thread pool and back, a fifth the write, a third V8. A write on the thread of JavaScript would save the first, but sleeps up to 0.1 s where the kernel must first read the rest of a page.',
   5: 'one operation in ten is a set, which costs what goal 4 says; lmdb collects the writes of a while into one transaction.',
+  7: "the client alone, asked for as many bytes, is the floor (the tables' last lines), and for 2 KB it is above half of what another handler spends; the rest is that what is read also goes into memory and onto the disk, and that records from 8 KB on are packed, which the others leave out.",
   8: "the figure without any cache is the floor under every ratio of delays; the longest calls are those in which V8 collects garbage, or the system gives the processor to another process.",
   9: 'the mark itself is obeyed at once, as the C interface shows; the rest is JavaScript that runs for the first time after a pause, and the turns of two event loops. The flush is that of the disk.',
   12: "Next.js imports a custom handler, and makes a key of its own for it, with every request: its own cache costs as much when it is named as a handler (the table's third line).",

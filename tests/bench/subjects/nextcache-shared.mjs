@@ -22,7 +22,8 @@ export async function open({ folder, memoryBytes, redisUrl }) {
   cache.settled = async () => {
     let before;
     for (;;) {
-      const { puts, queueBytes } = theEngine().remoteStats();
+      const { puts, queueBytes, dropped } = theEngine().remoteStats();
+      if (dropped > 0) throw new Error('not everything was sent');
       if (puts === before && queueBytes === 0) return;
       before = puts;
       await sleep(5);
