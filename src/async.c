@@ -248,8 +248,8 @@ int nxc_uv_put_all(uv_loop_t *loop, nxc_cache *cache, nxc_entry *const *entries,
   for (size_t i = 0; i < count; i++) {
     if (nxc__put_begin(cache, entries[i], &b->puts[b->count]) == NXC_OK) b->count++;
   }
-  bool blocks = b->count && nxc__put_blocks(&b->puts[0]);
-  if (blocks && uv_queue_work(loop, &b->work, batch_work, batch_done) == 0) return NXC_PENDING;
+  bool on_disk = b->count && b->puts[0].store->disk;
+  if (on_disk && uv_queue_work(loop, &b->work, batch_work, batch_done) == 0) return NXC_PENDING;
   batch_work(&b->work);
   free(b);
   return NXC_OK;
