@@ -32,6 +32,8 @@ void *cli_alloc(void *old, size_t size);
 char *cli_strdup(const char *text);
 char *cli_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 char *cli_vformat(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
+/* A path that may be relative to `base`. */
+char *cli_below(const char *base, const char *path);
 
 /* ---- commands and their options (options.c) --------------------------------------- */
 
@@ -89,9 +91,6 @@ typedef struct cli_place {
 
 /* By the rules of the Node.js handlers. Borrowed, the same for the whole run. */
 const cli_place *cli_where(void);
-
-/* A path that may be relative to `base`. New. */
-char *cli_below(const char *base, const char *path);
 
 /* A variable of the environment, or else of the .env files that Next.js reads in
  * production; NULL. `*source` may be NULL. Borrowed. */

@@ -99,10 +99,6 @@ const char *cli_setting(const char *name, const char **source) {
   return value && *value ? value : NULL;
 }
 
-char *cli_below(const char *base, const char *path) {
-  return path[0] == '/' ? cli_strdup(path) : cli_format("%s/%s", base, path);
-}
-
 /* ---- the place ------------------------------------------------------------------- */
 
 const cli_place *cli_where(void) {

@@ -77,7 +77,7 @@ static void take_signals(void) {
 static void stop_here(void) {
   stopped = 0;
   leave();
-  raise(SIGSTOP);
+  kill(getpid(), SIGSTOP); /* cppcheck believes that raise() never returns */
   enter();
 }
 

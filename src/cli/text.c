@@ -61,6 +61,10 @@ char *cli_format(const char *format, ...) {
   return text;
 }
 
+char *cli_below(const char *base, const char *path) {
+  return path[0] == '/' ? cli_strdup(path) : cli_format("%s/%s", base, path);
+}
+
 /* ---- reading --------------------------------------------------------------------- */
 
 bool cli_parse_number(const char *text, uint64_t *number) {
