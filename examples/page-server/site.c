@@ -203,22 +203,28 @@ static bool read_namespace(site *s) {
 
 /* ---- what goes to Next.js -------------------------------------------------------------- */
 
-/* JavaScript's regular expressions, as far as Next.js makes them, are PCRE's too. Letters
- * match in both cases: a guard that is too wide costs a way to Next.js, nothing else. */
-static pcre2_code *compile(const char *text) {
+/* JavaScript's regular expressions, as far as Next.js makes them, are PCRE's too. */
+static pcre2_code *compile(const char *text, uint32_t options) {
   int error;
   size_t at;
   pcre2_code *code =
-      pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, PCRE2_CASELESS, &error, &at, NULL);
+      pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, options, &error, &at, NULL);
   if (code) pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
   return code;
 }
 
+/* Next.js compares some with the case of letters and some without. What either of them
+ * matches is guarded, for none is wider: of "/((?!login).*)" only the first matches /Login.
+ * A guard that is too wide costs a way to Next.js, nothing else. */
 static bool add_guard(site *s, const char *text) {
-  pcre2_code *code = text ? compile(text) : NULL;
-  if (!code) return close_site(s, "a pattern of the build is not understood: %s", text ? text : "");
-  s->guards = must_alloc(s->guards, (s->guard_count + 1) * sizeof *s->guards);
-  s->guards[s->guard_count++] = code;
+  static const uint32_t options[] = {0, PCRE2_CASELESS};
+  for (size_t i = 0; i < 2; i++) {
+    pcre2_code *code = text ? compile(text, options[i]) : NULL;
+    if (!code)
+      return close_site(s, "a pattern of the build is not understood: %s", text ? text : "");
+    s->guards = must_alloc(s->guards, (s->guard_count + 1) * sizeof *s->guards);
+    s->guards[s->guard_count++] = code;
+  }
   return true;
 }
 
@@ -256,7 +262,9 @@ static void read_middleware(site *s) {
   m = manifest(s, ".next/server/functions-config-manifest.json", FUNCTIONS_VERSION);
   all = json_object_get(m, "functions");
   if (m && !json_is_object(all)) close_site(s, "functions-config-manifest.json is not understood");
-  if ((one = json_object_get(all, "/_middleware"))) add_matchers(s, one);
+  json_object_foreach(all, name, one) {
+    if (strcmp(name, "/_middleware") == 0 || json_object_get(one, "matchers")) add_matchers(s, one);
+  }
   json_decref(m);
 }
 
@@ -299,7 +307,7 @@ static void read_bots(site *s) {
   const char *bots = json_string_value(json_object_get(config, "htmlLimitedBots"));
   if (!json_is_object(config)) close_site(s, ".next/required-server-files.json cannot be read");
   if (json_is_true(json_object_get(config, "cacheComponents")) || (ppr && !json_is_false(ppr))) {
-    s->bots = bots ? compile(bots) : NULL;
+    s->bots = bots ? compile(bots, PCRE2_CASELESS) : NULL;
     if (!s->bots) close_site(s, "it is not known which bots are served in another way");
   }
   json_decref(m);
