@@ -2,7 +2,7 @@
  *
  *   READING     the head of a request is awaited, or read
  *   FORWARDING  the request is with Next.js; what the client sends behind it waits
- *   TUNNEL      after an Upgrade: bytes go both ways, whatever they are
+ *   TUNNEL      Next.js has agreed to an Upgrade: bytes go both ways, whatever they are
  *
  * A client has at most one connection to Next.js, made for its first request that needs
  * one, so answers cannot be mixed up. Requests are written anew from what was parsed;
@@ -17,8 +17,8 @@
 #include "request.h"
 
 #define SITE_CHECK_MS 100
-#define IDLE_MS 6000 /* one second longer than we say, as Node.js does */
-#define SILENT_MS 60000
+#define IDLE_MS 6000  /* one second longer than we say, as Node.js does */
+#define HEAD_MS 20000 /* for the head of a request, however it trickles in */
 #define ANSWER_MS 300000
 #define QUEUE_BYTES (1u << 20)
 #define LEARN_BYTES (8u << 20)
@@ -40,6 +40,7 @@ struct connection {
   connection *next, *prev;
   enum { READING, FORWARDING, TUNNEL } state;
   http_parser parser;
+  request_lines lines;
   request request;
   char peer[64];
   upstream *up;
@@ -51,7 +52,8 @@ struct connection {
   bool candidate, learning, chunked, has_body;
   bool head_over, request_over, answer_begun, answer_over;
   bool keep_alive, ending, closing;
-  uint64_t active_at;
+  uint64_t active_at;     /* when bytes last went either way */
+  uint64_t reading_since; /* READING: since when a request is awaited */
 };
 
 static void feed(connection *c, const char *data, size_t size);
@@ -126,10 +128,17 @@ static void resume(connection *c);
 static void after_write(uv_write_t *req, int status) {
   writing *w = (writing *)req;
   void *data = req->handle->data;
-  connection *c = w->to_client ? data : ((upstream *)data)->owner;
+  bool to_client = w->to_client;
+  connection *c = to_client ? data : ((upstream *)data)->owner;
   nxc_entry_unref(w->entry);
   free(w);
-  if (status == 0 && c && !c->closing) resume(c);
+  if (!c || c->closing) return;
+  if (status == 0) {
+    if (to_client) c->active_at = c->reading_since = uv_now(&c->worker->loop);
+    resume(c);
+  } else if (to_client) {
+    close_connection(c);
+  }
 }
 
 /* Sends `count` pieces of which those with index `copied` are ours for this call alone;
@@ -184,6 +193,7 @@ static const char *date(worker *w) {
 
 static void send_answer(connection *c, nxc_entry *answer) {
   atomic_fetch_add_explicit(&c->worker->served, 1, memory_order_relaxed);
+  c->reading_since = uv_now(&c->worker->loop);
   nxc_slice head = nxc_entry_part(answer, ANSWER_HEAD), rest = nxc_entry_part(answer, ANSWER_REST);
   char own[192];
   int n = snprintf(own, sizeof own, "%s%s", date(c->worker),
@@ -268,7 +278,8 @@ static void end_answer(connection *c) {
   bool upstream_stays = c->up && http_should_keep_alive(&c->up->parser);
   if (c->learning) learn(c);
   c->learning = false;
-  c->copy.size = c->outbox.size = 0;
+  buffer_free(&c->copy);
+  c->outbox.size = 0;
   if (!upstream_stays) drop_upstream(c);
   /* Of a request that has been answered early, what is left of its body would be taken for
    * the next request. */
@@ -278,6 +289,7 @@ static void end_answer(connection *c) {
   }
   c->up->used = true;
   c->state = READING;
+  c->reading_since = uv_now(&c->worker->loop);
   http_parser_init(&c->up->parser, HTTP_RESPONSE);
   c->up->parser.data = c;
   resume(c);
@@ -305,6 +317,9 @@ static void on_upstream_end(connection *c) {
   bool again = c->up->used && !c->answer_begun && c->request_over && !c->has_body;
   if (c->state == READING) {
     drop_upstream(c);
+  } else if (c->state == TUNNEL) {
+    drop_upstream(c);
+    end_connection(c);
   } else if (again) { /* it was closed for having been idle */
     drop_upstream(c);
     forward(c);
@@ -318,6 +333,15 @@ static void on_upstream_end(connection *c) {
   } else {
     fail(c);
   }
+}
+
+/* What the client has sent since it asked is of the other protocol. Were it sent on before
+ * Next.js agrees, a client could put requests past us that only Next.js takes for such. */
+static void begin_tunnel(connection *c) {
+  c->state = TUNNEL;
+  send_copy(c, (uv_stream_t *)&c->up->tcp, c->pending.data, c->pending.size);
+  buffer_free(&c->pending);
+  read_on(c);
 }
 
 static void on_upstream_bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
@@ -338,7 +362,9 @@ static void on_upstream_bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *bu
   if (c->learning) buffer_add(&c->copy, buf->base, (size_t)n);
   if (c->copy.size > LEARN_BYTES) c->learning = false;
   size_t used = http_parser_execute(&up->parser, &ANSWERS, buf->base, (size_t)n);
-  if (c->state == READING || used != (size_t)n || HTTP_PARSER_ERRNO(&up->parser) != HPE_OK) {
+  if (up->parser.upgrade && c->parser.upgrade) {
+    begin_tunnel(c);
+  } else if (c->state == READING || used != (size_t)n || HTTP_PARSER_ERRNO(&up->parser) != HPE_OK) {
     close_connection(c); /* not HTTP, or more than was asked for */
   } else if (c->answer_over) {
     end_answer(c);
@@ -436,6 +462,7 @@ static int on_head(http_parser *p) {
   worker_check_site(c->worker);
   request_end_head(&c->request, p, c->worker->site, c->peer);
   c->head_over = true;
+  if (c->request.malformed) return -1;
   c->chunked = p->flags & F_CHUNKED;
   c->has_body = c->chunked;
   c->keep_alive = http_should_keep_alive(p) && !c->worker->stopping;
@@ -513,17 +540,17 @@ static void refuse(connection *c) {
 /* Parses one request after the other, until one has to wait for Next.js. */
 static void feed(connection *c, const char *data, size_t size) {
   while (size && !c->ending && !(c->state == FORWARDING && c->request_over) && !is_full(&c->tcp)) {
+    if (!request_lines_are_strict(&c->lines, data, size)) {
+      refuse(c);
+      return;
+    }
     size_t used = http_parser_execute(&c->parser, &REQUESTS, data, size);
     enum http_errno error = HTTP_PARSER_ERRNO(&c->parser);
     data += used;
     size -= used;
     if (error == HPE_PAUSED) {
       http_parser_pause(&c->parser, 0);
-      if (c->parser.upgrade) {
-        c->state = TUNNEL;
-        to_upstream(c, data, size);
-        return;
-      }
+      c->lines = (request_lines){0};
     } else if (error != HPE_OK) {
       refuse(c);
       return;
@@ -535,6 +562,10 @@ static void feed(connection *c, const char *data, size_t size) {
 static void on_client_bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
   connection *c = stream->data;
   if (n == 0) return;
+  if (n == UV_EOF && c->state == READING) {
+    end_connection(c); /* it may still read what it has asked for */
+    return;
+  }
   if (n < 0) {
     close_connection(c);
     return;
@@ -564,7 +595,8 @@ void connection_accept(uv_stream_t *listener, int status) {
   worker *w = listener->data;
   if (status < 0) return;
   connection *c = must_alloc(NULL, sizeof *c);
-  *c = (connection){.worker = w, .next = w->connections, .active_at = uv_now(&w->loop)};
+  uint64_t now = uv_now(&w->loop);
+  *c = (connection){.worker = w, .next = w->connections, .active_at = now, .reading_since = now};
   if (c->next) c->next->prev = c;
   w->connections = c;
   uv_tcp_init(&w->loop, &c->tcp);
@@ -580,19 +612,22 @@ void connection_accept(uv_stream_t *listener, int status) {
   read_on(c);
 }
 
-/* A client that has sent nothing of a request may be sent away without harm. */
-static uint64_t patience(const connection *c) {
-  bool idle = c->state == READING && uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp) == 0;
-  if (!idle) return ANSWER_MS;
-  return c->parser.nread ? SILENT_MS : IDLE_MS;
+static bool waits(const connection *c) {
+  return c->state == READING && uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp) == 0;
+}
+
+/* A client that has sent nothing of a request may be sent away without harm. The time for a
+ * head does not begin anew with each byte of it. */
+static bool is_late(const connection *c, uint64_t now) {
+  if (!waits(c)) return now - c->active_at > ANSWER_MS;
+  return now - c->reading_since > (c->parser.nread ? HEAD_MS : IDLE_MS);
 }
 
 void connection_sweep(worker *w, bool all) {
   uint64_t now = uv_now(&w->loop);
   for (connection *c = w->connections, *next; c; c = next) {
     next = c->next;
-    bool waits = c->state == READING && uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp) == 0;
-    if (now - c->active_at > patience(c) || (all && waits)) close_connection(c);
+    if (is_late(c, now) || (all && waits(c))) close_connection(c);
   }
 }
 

@@ -54,27 +54,36 @@ static bool is_doubtful_header(const char *name, size_t size) {
   return false;
 }
 
-/* Accept-Encoding without weights, of well-known names: the order is kept, because it may
- * decide. Weights, unknown names and repetitions are doubtful. */
+/* What clients say. The order is kept, because it may decide; anything else is doubtful, as
+ * each spelling has an answer of its own: no client may make thousands of one page. */
 static bool read_accept(request *r, const char *value, size_t size) {
-  static const char *const names[] = {"gzip", "deflate", "br", "zstd", "identity", "*"};
-  size_t used = 0, count = sizeof names / sizeof *names;
-  unsigned seen = 0;
+  static const char *const known[] = {
+      "",
+      "gzip",
+      "deflate",
+      "br",
+      "identity",
+      "*",
+      "gzip,deflate",
+      "gzip,br",
+      "gzip,deflate,br",
+      "gzip,deflate,br,zstd",
+      "br,gzip,deflate",
+      "deflate,gzip",
+      "deflate,gzip,br,zstd",
+  };
+  size_t used = 0;
   if (r->accept[0]) return false;
-  for (const char *at = value, *end = value + size; at < end;) {
-    size_t n = 0, i = 0;
-    while (at < end && *at == ' ') at++;
-    while (at + n < end && at[n] != ',') n++;
-    size_t next = n;
-    while (n && at[n - 1] == ' ') n--;
-    while (i < count && !is(at, n, names[i])) i++;
-    if (i == count || (seen & 1u << i)) return false;
-    seen |= 1u << i;
-    used += (size_t)snprintf(r->accept + used, sizeof r->accept - used, "%s%s", used ? "," : "",
-                             names[i]);
-    at += next + 1;
+  for (size_t i = 0; i < size; i++) {
+    if (value[i] == ' ') continue;
+    if (used + 1 >= sizeof r->accept) return false;
+    r->accept[used++] = value[i];
   }
-  return used < sizeof r->accept;
+  r->accept[used] = '\0';
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    if (is(r->accept, used, known[i])) return true;
+  }
+  return false;
 }
 
 /* One ETag, strong or weak; lists and "*" are doubtful. */
@@ -97,6 +106,8 @@ static bool is_draft(const char *value, size_t size) {
 
 static void note_header(request *r, const char *name, size_t size, const char *value, size_t n,
                         const site *s) {
+  /* "Content-Length : 1", which that parser takes, too. */
+  if (memchr(name, ' ', size)) r->malformed = true;
   if (is_doubtful_header(name, size)) r->doubtful = true;
   if (is(name, size, "cookie") && is_draft(value, n)) r->doubtful = true;
   if (is(name, size, "host")) r->hosts++;
@@ -106,11 +117,30 @@ static void note_header(request *r, const char *name, size_t size, const char *v
   if (is(name, size, "user-agent") && site_is_bot(s, value, n)) r->doubtful = true;
 }
 
+/* http_parser, as Debian builds it, also takes bare line feeds, folded lines and anything
+ * behind the last carriage return: a proxy in front of us may see other requests in them. */
+bool request_lines_are_strict(request_lines *l, const char *data, size_t size) {
+  for (size_t i = 0; i < size && !l->over; i++) {
+    char c = data[i];
+    if ((c == '\n') != (l->last == '\r')) return false;
+    if (l->begun && l->last == '\n' && (c == ' ' || c == '\t')) return false;
+    if (c == '\n') {
+      l->over = l->begun && l->size == 0;
+      l->size = 0;
+    } else if (c != '\r') {
+      l->begun = true;
+      l->size++;
+    }
+    l->last = c;
+  }
+  return true;
+}
+
 /* ---- the head ---------------------------------------------------------------------------- */
 
 void request_begin(request *r) {
   r->head.size = r->target_at = r->target_size = r->name_at = r->value_at = 0;
-  r->doubtful = r->has_cache_control = false;
+  r->doubtful = r->malformed = r->has_cache_control = false;
   r->hosts = 0;
   r->accept[0] = r->if_none_match[0] = '\0';
 }

@@ -14,11 +14,22 @@ typedef struct request {
   size_t target_at, target_size;
   size_t name_at, value_at; /* of the header being read; 0: none            */
   bool doubtful;            /* something in it that only Next.js may judge */
+  bool malformed;           /* it is to be refused */
   bool has_cache_control;
   unsigned hosts;
   char accept[64];
   char if_none_match[128];
 } request;
+
+/* How far the lines of a head have been looked at; {0} before each request. */
+typedef struct request_lines {
+  size_t size; /* of the line under way, without its end */
+  char last;
+  bool begun, over;
+} request_lines;
+
+/* Whether these bytes go on with the head as they must, up to its end. */
+bool request_lines_are_strict(request_lines *l, const char *data, size_t size);
 
 /* The callbacks of http_parser, in the order in which they come. */
 void request_begin(request *r);
