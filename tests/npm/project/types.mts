@@ -1,5 +1,6 @@
 import { open, stats, type Options } from 'nextcache';
 import CacheHandler from 'nextcache/cache-handler';
+import useCache from 'nextcache/use-cache-handler';
 import { createInvalidation } from 'nextcache/invalidation';
 import { GET } from 'nextcache/metrics';
 import { register } from 'nextcache/instrumentation';
@@ -9,4 +10,5 @@ const opened: boolean = open(options);
 // @ts-expect-error: no such engine
 open({ engine: 'redis' });
 export class Mine extends CacheHandler {}
+export const expiration: Promise<number> = useCache.getExpiration(['tag']);
 export { createInvalidation, GET, opened, register, stats };
