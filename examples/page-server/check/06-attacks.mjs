@@ -160,6 +160,9 @@ async function checkRoom(folder, next) {
     }
     assert.equal((await counters(server)).learned, learned);
   });
+  await check('a space behind a name is refused where a page would be answered, too', async () => {
+    assert.match(await talk(server.port, 'GET /long HTTP/1.1\r\nHost: site.test\r\nCookie : __prerender_bypass=x\r\n\r\n'), /^HTTP\/1\.1 400 /);
+  });
   await check('a client that has closed its side still gets what it asked for', async () => {
     const { served } = await counters(server);
     const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true }, () => socket.end('GET /long HTTP/1.1\r\nHost: site.test\r\n\r\n'));
