@@ -120,18 +120,22 @@ static void note_header(request *r, const char *name, size_t size, const char *v
 /* http_parser, as Debian builds it, also takes bare line feeds, folded lines and anything
  * behind the last carriage return: a proxy in front of us may see other requests in them. */
 bool request_lines_are_strict(request_lines *l, const char *data, size_t size) {
-  for (size_t i = 0; i < size && !l->over; i++) {
-    char c = data[i];
-    if ((c == '\n') != (l->last == '\r')) return false;
-    if (l->begun && l->last == '\n' && (c == ' ' || c == '\t')) return false;
-    if (c == '\n') {
+  for (const char *at = data, *end = data + size; at < end && !l->over;) {
+    if (l->last == '\r') {
+      if (*at++ != '\n') return false;
       l->over = l->begun && l->size == 0;
       l->size = 0;
-    } else if (c != '\r') {
-      l->begun = true;
-      l->size++;
+      l->last = '\n';
+      continue;
     }
-    l->last = c;
+    if (l->begun && l->last == '\n' && (*at == ' ' || *at == '\t')) return false;
+    const char *stop = memchr(at, '\r', (size_t)(end - at));
+    size_t n = (size_t)((stop ? stop : end) - at);
+    if (memchr(at, '\n', n)) return false;
+    l->size += n;
+    if (n) l->begun = true;
+    l->last = stop ? '\r' : at[n - 1];
+    at += n + (stop ? 1 : 0);
   }
   return true;
 }
@@ -277,7 +281,8 @@ bool request_question(const request *r, const http_parser *p, const site *s, que
   if (size >= sizeof raw || !decode_path(target, size, q->path, sizeof q->path)) return false;
   memcpy(raw, target, size);
   raw[size] = '\0';
-  if (!is_plain(q->path) || !site_is_free(s, raw) || !site_is_free(s, q->path)) return false;
+  if (!is_plain(q->path) || !site_is_free(s, q->path)) return false;
+  if (strcmp(raw, q->path) != 0 && !site_is_free(s, raw)) return false;
   q->method = p->method == HTTP_HEAD ? 'H' : 'G';
   memcpy(q->accept, r->accept, sizeof q->accept);
   return true;
