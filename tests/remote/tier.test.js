@@ -281,6 +281,20 @@ test('gets of one key share one read', async () => {
   assert.equal((await b.stats()).gets, before + 1);
 });
 
+test('what is stored here right after a read is newer than what came', async () => {
+  await set(a, 'overtaken', 'from a');
+  await settled(a);
+  const bodies = await b.run(async ({ handler, key, asked, value, setting, pause }) => {
+    const read = async () => (await handler().get(key('overtaken'), asked()))?.value.data.body;
+    const found = [await read()];
+    await handler().set(key('overtaken'), value('from b'), setting());
+    found.push(await read());
+    await pause(100); // what came would have been put here by now
+    return [...found, await read()];
+  });
+  assert.deepEqual(bodies, ['from a', 'from b', 'from b']);
+});
+
 test('the metrics of a process tell how the shared tier is', async () => {
   await set(a, 'measured', 'value');
   await settled(a);
