@@ -127,11 +127,12 @@ async function works(site) {
   return stamps;
 }
 
-async function obeys(site) {
+/** `kinds`: of how many kinds; Next's own cache keeps the page of the Pages router. */
+async function obeys(site, kinds = 3) {
   const before = await site.stamps();
   await site.ask('/api/revalidate', 'POST');
   const after = await site.stamps();
-  after.forEach((stamp, at) => assert.ok(stamp > before[at], `${before} became ${after}`));
+  after.slice(0, kinds).forEach((stamp, at) => assert.ok(stamp > before[at], `${before} became ${after}`));
   return after;
 }
 
@@ -170,7 +171,8 @@ async function checkDocker() {
     for (const path of ['app/app', 'app/package-lock.json', 'app/node_modules/typescript']) assert.ok(!existsSync(inside(path)), path);
   });
   let server = await startContainer(image, {});
-  await check('it runs as a user who is not root', () => {
+  await check('it runs as a user who is not root', async () => {
+    await server.site.stamps(); // the cache is opened when it is first needed
     const [, uid] = /^Uid:\s+(\d+)/m.exec(readFileSync(`/proc/${server.child.pid}/status`, 'utf8'));
     assert.equal(uid, '1000');
     assert.equal(statSync(inside('cache/v1/index')).uid, 1000);
@@ -191,7 +193,7 @@ async function checkDocker() {
     execFileSync('find', [inside('cache'), '-mindepth', '1', '-delete']);
     server = await startContainer(image, { NEXT_CACHE_ENGINE: 'next' });
     await works(server.site);
-    await obeys(server.site);
+    await obeys(server.site, 2);
     assert.equal(server.log.match(/nextcache:/g)?.length, 1, server.log);
     assert.match(server.log, /nextcache: engine=next: Next's own cache is in use/);
     assert.deepEqual(readdirSync(inside('cache')), []);
