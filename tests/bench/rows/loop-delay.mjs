@@ -1,9 +1,9 @@
 // Goal 8: how long the thread of JavaScript is kept from its other work.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
 import { entryOf } from '../lib/entries.mjs';
 import { scratchFolder } from '../lib/places.mjs';
 import { shapeOf, zipf } from '../lib/popularity.mjs';
@@ -16,9 +16,10 @@ const BIG_EVERY = 50;
 export const title = 'event loop: delay under load';
 export const about = `A thousand operations a second arrive at even times, nine gets to one set, Zipf 0.99 over 5 000 keys, every fiftieth of 400 KB.
 The delay is what Node's own monitor measures, at a resolution of one millisecond. "Longest call" is the longest time that one call of get or set kept the
-thread before it returned its promise. "No cache" is the same loop without one: what is below it, no cache can reach. In the second setting another process writes to the same disk and flushes without end.`;
+thread before it returned its promise: once as it was, once without the time in which the thread could have run and another had the
+processor, as the kernel counts it, and once without V8's collections of garbage either. "No cache" is the same loop without one: what is below it, no cache can reach. In the second setting another process writes to the same disk and flushes without end.`;
 export const subjects = ['nextcache', 'next', 'nothing'];
-export const metrics = { p99: 'ms, delay p99', longest: 'µs, longest call', call99: 'µs, call p99' };
+export const metrics = { p99: 'ms, delay p99', longest: 'µs, longest call', running: 'µs, without waits for a processor', own: 'µs, nor collections', call99: 'µs, call p99' };
 
 export const settings = ({ smoke }) =>
   [false, true].map((hog) => ({ label: hog ? 'disk saturated' : 'quiet disk', hog, keys: smoke ? 20 : KEYS, ms: smoke ? 50 : 3000 }));
@@ -43,45 +44,80 @@ export async function begin(cache, { keys }) {
   return entries;
 }
 
-/** Begins one operation; what it kept the thread for, in µs. */
-function begun(cache, entry, isSet, pending) {
-  const begin = process.hrtime.bigint();
-  const answer = isSet ? cache.set(entry) : cache.get(entry);
-  const took = Number(process.hrtime.bigint() - begin) / 1000;
-  if (answer instanceof Promise) pending.add(answer.finally(() => pending.delete(answer)));
-  return took;
+/** µs for which this thread could have run, and did not: the second number of its schedstat. */
+class Waits {
+  #file = openSync('/proc/thread-self/schedstat');
+  #text = Buffer.alloc(100);
+
+  now() {
+    const length = readSync(this.#file, this.#text, 0, this.#text.length, 0);
+    return Number(this.#text.latin1Slice(0, length).split(' ')[1]) / 1000;
+  }
+
+  close() {
+    closeSync(this.#file);
+  }
 }
+
+/** Begins one operation; when, and for how many µs it kept the thread. */
+function begun(cache, entry, isSet, pending, waits) {
+  const waited = waits.now();
+  const begin = performance.now();
+  const answer = isSet ? cache.set(entry) : cache.get(entry);
+  const end = performance.now();
+  if (answer instanceof Promise) pending.add(answer.finally(() => pending.delete(answer)));
+  const took = 1000 * (end - begin);
+  return { begin, end, took, running: Math.max(0, took - (waits.now() - waited)) };
+}
+
+/** µs of collections while a call ran. */
+const collecting = ({ begin, end }, collections) =>
+  1000 * collections.reduce((sum, { startTime, duration }) => sum + Math.max(0, Math.min(end, startTime + duration) - Math.max(begin, startTime)), 0);
+
+const longest = (times) => times.reduce((most, time) => Math.max(most, time), 0);
 
 export async function round(cache, { ms }, entries, number) {
   const draw = zipf(entries.length, 0.99, number + 2);
   const delays = monitorEventLoopDelay({ resolution: 1 });
+  const collections = [];
+  const observer = new PerformanceObserver((list) => collections.push(...list.getEntries()));
+  const waits = new Waits();
   const calls = [];
   const pending = new Set();
+  observer.observe({ entryTypes: ['gc'] });
   delays.enable();
   const start = performance.now();
   for (let done = 0; done < ms; ) {
     await sleep(1);
     // Those that should have arrived by now, also when the loop was late.
     for (const due = Math.min(ms, performance.now() - start); done < due; done += 1) {
-      calls.push(begun(cache, entries[draw()], done % 10 === 0, pending));
+      calls.push(begun(cache, entries[draw()], done % 10 === 0, pending, waits));
     }
   }
   delays.disable();
   await Promise.allSettled(pending);
-  calls.sort((a, b) => a - b);
-  return { p99: delays.percentile(99) / 1e6, longest: calls.at(-1), call99: calls[Math.floor(calls.length * 0.99)] };
+  await sleep(10); // what the observer has not been told of yet
+  observer.disconnect();
+  waits.close();
+  const times = calls.map(({ took }) => took).sort((a, b) => a - b);
+  return {
+    p99: delays.percentile(99) / 1e6, longest: times.at(-1), call99: times[Math.floor(times.length * 0.99)],
+    running: longest(calls.map(({ running }) => running)),
+    own: longest(calls.map((call) => Math.max(0, call.running - collecting(call, collections)))),
+  };
 }
 
 export function goals(figures) {
   const delay = figures.ratio('quiet disk', 'p99', 'nextcache', 'Next.js');
   const floor = figures.ratio('quiet disk', 'p99', 'no cache', 'Next.js');
-  const longest = figures.settings.map((setting) => figures.of(setting, 'nextcache', 'longest'));
+  const of = (metric) => figures.settings.map((setting) => figures.of(setting, 'nextcache', metric));
+  const [running, own] = [of('running'), of('own')];
   return [
     { number: 8, goal: "event-loop delay p99 ≤ 0.6 × Next's", figure: `${digits(delay?.median)}; without any cache: ${digits(floor?.median)}`, reached: delay && delay.median <= 0.6 },
     {
-      number: 8, goal: 'no call blocks over 1 ms up to 400 KB, also beside a saturated disk (median of the longest of each round)',
-      figure: figures.settings.map((setting, i) => `${setting}: ${digits(longest[i]?.median)} µs`).join('; '),
-      reached: longest.every((found) => found?.median <= 1000),
+      number: 8, goal: 'no call blocks over 1 ms up to 400 KB, also beside a saturated disk (median of the longest of each round, without waits for a processor)',
+      figure: figures.settings.map((setting, i) => `${setting}: ${digits(running[i]?.median)} µs, ${digits(own[i]?.median)} without collections`).join('; '),
+      reached: running.every((found) => found?.median <= 1000),
     },
   ];
 }
