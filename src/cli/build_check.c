@@ -5,7 +5,9 @@
  */
 #include "build_check.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -67,6 +69,34 @@ static void expect_each(cli_build *b, const char *folder, const json_t *files, c
   }
 }
 
+static bool is_told(const cli_build *b, const char *file) {
+  size_t i;
+  json_t *problem;
+  json_array_foreach(b->problems, i, problem) {
+    if (strcmp(json_string_value(json_object_get(problem, "file")), file) == 0) return true;
+  }
+  return false;
+}
+
+/* Whatever lies in a folder: Turbopack names the scripts of a page in no JSON. */
+static void expect_no_empty(cli_build *b, const char *folder, const char *remedy) {
+  char *path = cli_format("%s/%s", b->dist, folder);
+  DIR *dir = opendir(path);
+  free(path);
+  for (struct dirent *e; dir && (e = readdir(dir));) {
+    struct stat st;
+    char *file = cli_format("%s/%s", folder, e->d_name);
+    bool is_known =
+        e->d_name[0] != '.' && !fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW);
+    if (is_known && S_ISDIR(st.st_mode)) expect_no_empty(b, file, remedy);
+    if (is_known && S_ISREG(st.st_mode) && st.st_size == 0 && !is_told(b, file)) {
+      tell(b, file, "is empty", remedy);
+    }
+    free(file);
+  }
+  if (dir) closedir(dir);
+}
+
 /* ---- manifests ------------------------------------------------------------------------ */
 
 /* Scripts and styles. A standalone tree gets static/ by a copy of its user's. */
@@ -89,6 +119,7 @@ static void check_client(cli_build *b, json_t *manifest) {
   for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
     expect_each(b, "", json_object_get(manifest, lists[i]), remedy);
   }
+  expect_no_empty(b, "static", remedy);
 }
 
 /* {route: file below server/} */

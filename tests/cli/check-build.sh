@@ -19,6 +19,8 @@ broken 'an empty manifest' ': >.next/build-manifest.json' 'build-manifest\.json 
 broken 'one that is cut short' 'echo "{" >.next/prerender-manifest.json' 'prerender-manifest\.json is not readable as JSON'
 broken 'a script that is missing' 'rm .next/static/chunks/page.js' 'static/chunks/page\.js is missing'
 broken 'a script that is empty' ': >.next/static/chunks/main.js' 'static/chunks/main\.js is empty'
+broken 'a script that no manifest names' ': >.next/static/chunks/turbopack-page.js' \
+  'static/chunks/turbopack-page\.js is empty; '
 broken 'no static/ at all' 'rm -r .next/static' 'static is missing: .*copy \.next/static'
 broken 'a page of the server' 'rm .next/server/app/page.js' 'server/app/page\.js is missing'
 broken 'a prerendered page' 'rm .next/server/app/index.html' '/ was prerendered, and its file'
