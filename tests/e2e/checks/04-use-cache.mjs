@@ -113,6 +113,14 @@ const processes = {
       }, { own: ONE_PROCESS });
     }
     await t.check('results and invalidations survive kill -9', async () => {
+      // A renewal that both processes have begun goes on after the first of them has shown.
+      let asked;
+      await until(async () => {
+        const seen = asked;
+        asked = t.origin.asked('item/part');
+        await sleep(1000);
+        return asked === seen;
+      }, Boolean);
       const before = parts(await one.get('/parts'));
       change(t, '4');
       await one.revalidateTag('remote-part');
