@@ -57,4 +57,4 @@ export const round = (cache, { keys }, entries) =>
 
 export const goals = (figures) =>
   ['@trieb.work (Redis)', '@fortedigital (Redis)'].map((other) =>
-    atMost(figures, { number: 7, what: `CPU of a get over Redis, beside ${other}`, metric: 'cpu', subject: 'nextcache (Redis)', other, limit: 0.5, limits: { [COLD]: null } }));
+    atMost(figures, { number: 16, what: `CPU of a get over Redis, beside ${other}`, metric: 'cpu', subject: 'nextcache (Redis)', other, limit: 0.5, limits: { [COLD]: null } }));

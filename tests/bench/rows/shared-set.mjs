@@ -34,4 +34,4 @@ export async function round(cache, { keys }, versions, number) {
 
 export const goals = (figures) =>
   ['@trieb.work (Redis)', '@fortedigital (Redis)'].map((other) =>
-    atMost(figures, { number: 7, what: `CPU of a set over Redis, beside ${other}`, metric: 'cpu', subject: 'nextcache (Redis)', other, limit: 0.5 }));
+    atMost(figures, { number: 16, what: `CPU of a set over Redis, beside ${other}`, metric: 'cpu', subject: 'nextcache (Redis)', other, limit: 0.5 }));
