@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
+import { freePort } from '../../examples/storefront/check/lib/server.mjs';
 import { build } from './dockerfile.mjs';
 
 const PM2 = '7.0.4';
@@ -35,15 +35,6 @@ async function eventually(ask) {
       if (Date.now() > deadline) throw error;
     }
   }
-}
-
-async function freePort() {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  return String(port);
 }
 
 // ---- the app, as a stranger would have it ------------------------------------------------
@@ -139,7 +130,7 @@ async function obeys(site, kinds = 3) {
 // ---- the container ---------------------------------------------------------------------------
 
 async function startContainer(image, env) {
-  const port = await freePort();
+  const port = String(await freePort());
   const child = image.start({ PORT: port, HOSTNAME: '127.0.0.1', ...env });
   const server = { site: new Site(port), child, log: '', ended: once(child, 'exit') };
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => { server.log += text; });
@@ -216,7 +207,7 @@ async function bothProcesses(site) {
 
 async function checkPm2(app) {
   const folder = join(scratch, 'pm2');
-  const port = await freePort();
+  const port = String(await freePort());
   mkdirSync(folder, { recursive: true });
   rmSync(join(folder, 'cache'), { recursive: true, force: true });
   writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');

@@ -1,24 +1,15 @@
 // A built app in a folder of its own, and the servers that run it.
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startChild } from '../../../examples/storefront/check/lib/child.mjs';
+import { freePort } from '../../../examples/storefront/check/lib/server.mjs';
 import { formsOf } from '../../../examples/storefront/check/lib/tree.mjs';
 import { Page } from './page.mjs';
 
 // A dev server compiles before it answers, on a machine that may be busy.
 const PATIENCE_MS = 180_000;
-
-async function freePort() {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  return port;
-}
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 

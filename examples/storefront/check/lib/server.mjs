@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { startChild } from './child.mjs';
 import { shopFolder } from './tree.mjs';
 
-async function freePort() {
+export async function freePort() {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const { port } = probe.address();
