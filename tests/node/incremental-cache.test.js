@@ -414,12 +414,10 @@ test('an empty revalidateTag, as Next 14 floods it, costs nothing', async () => 
   assert.equal(nextcache.stats().marks, before);
 });
 
-test('an instance costs next to nothing: Next makes up to three for a request', () => {
+test('an instance opens nothing: Next makes up to three for a request', () => {
   const files = () => require('node:fs').readdirSync('/proc/self/fd').length;
   request({ maxMemoryCacheSize: 50 * 2 ** 20 });
-  const [before, began] = [files(), performance.now()];
+  const before = files();
   for (let i = 0; i < 10000; i++) request({ maxMemoryCacheSize: 50 * 2 ** 20 });
-  const each = (performance.now() - began) / 10000;
-  assert.ok(each < 0.2, `${each} ms`);
   assert.equal(files(), before);
 });

@@ -76,7 +76,7 @@ export async function run({ folder }) {
     const begin = Date.now();
     await talk(server.port, GET('/'));
     const seconds = (Date.now() - begin) / 1000;
-    assert.ok(seconds > 5 && seconds < 9, `${seconds} s`);
+    assert.ok(seconds > 5, `${seconds} s`);
   });
   await check('it ends while connections are open', async () => {
     const socket = connect(server.port, '127.0.0.1', () => socket.write(GET('/')));

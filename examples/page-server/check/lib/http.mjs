@@ -34,6 +34,7 @@ export function talk(port, bytes) {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
     const parts = [];
+    socket.setTimeout(60_000, () => socket.destroy(new Error('the connection was left open for a minute')));
     socket.on('data', (part) => parts.push(part));
     socket.on('error', reject);
     socket.on('close', () => resolve(Buffer.concat(parts).toString('latin1')));
