@@ -50,7 +50,8 @@ extern "C" {
   X(E_TOO_LARGE, -3, "too large for every tier; the old version is gone")  \
   X(E_IO, -4, "the change could not be made durable or shared")            \
   X(E_FORKED, -5, "handle inherited through fork(); open anew")            \
-  X(E_FORMAT, -6, "these bytes are not an intact record")
+  X(E_FORMAT, -6, "not intact, or none of ours")                           \
+  X(E_NEWER, -7, "made by a newer release, in a format of its own")
 
 typedef enum nxc_result {
 #define NXC__X(name, value, text) NXC_##name = (value),

@@ -24,8 +24,8 @@ typedef struct nxc_view nxc_view; /* opaque */
 NXC_EXTERN int nxc_view_owner(const char *dir, uint32_t *uid, uint32_t *gid);
 
 /* Opens a view into *out, to be closed with nxc_view_close(). OK; MISS: no cache
- * is there; NXC_E_FORMAT: it is damaged, or of a newer release; NXC_E_IO: it
- * cannot be read; NXC_E_NOMEM. Unless OK, `problem` is one line that says why. */
+ * is there; NXC_E_FORMAT: it is damaged; NXC_E_NEWER: its format is of a newer
+ * release; NXC_E_IO: it cannot be read; NXC_E_NOMEM. Unless OK, `problem` is one line that says why. */
 NXC_EXTERN int nxc_view_open(nxc_view **out, const char *dir, char *problem, size_t problem_size);
 NXC_EXTERN void nxc_view_close(nxc_view *view); /* NULL is allowed */
 

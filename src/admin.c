@@ -88,7 +88,7 @@ static long newest_version(int parent) {
 static int tell_absent(const problem *p, int parent) {
   long version = newest_version(parent);
   if (version <= 1) return tell(p, NXC_MISS, "no cache is there");
-  return tell(p, NXC_E_FORMAT,
+  return tell(p, NXC_E_NEWER,
               "the cache has format %ld and this is nextcache %s, which reads format 1; "
               "use the release that made it",
               version, nxc_version());
@@ -127,7 +127,7 @@ static int tell_format(const problem *p, int dir) {
   ssize_t n = fd < 0 ? 0 : pread(fd, &h, sizeof h, 0);
   if (fd >= 0) close(fd);
   if (n == (ssize_t)sizeof h && memcmp(h.magic, "NXCINDEX", 8) == 0 && h.version > 1) {
-    return tell(p, NXC_E_FORMAT,
+    return tell(p, NXC_E_NEWER,
                 "the index has version %u and this is nextcache %s, which reads version 1; "
                 "use the release that made it",
                 h.version, nxc_version());

@@ -16,14 +16,9 @@ int cli_become(unsigned uid, unsigned gid) {
   return CLI_OK;
 }
 
-bool cli_is_newer(int result, const char *problem) {
-  return result == NXC_E_FORMAT && strstr(problem, "use the release that made it");
-}
-
-const char *cli_view_remedy(int result, const char *problem) {
+const char *cli_view_remedy(int result) {
   if (result == NXC_MISS) return "the first start of a server makes it";
-  if (result != NXC_E_FORMAT || cli_is_newer(result, problem)) return NULL;
-  return "nextcache recover does that now";
+  return result == NXC_E_FORMAT ? "nextcache recover does that now" : NULL;
 }
 
 int cli_view(nxc_view **out) {
@@ -38,7 +33,7 @@ int cli_view(nxc_view **out) {
   }
   int rc = nxc_view_open(out, dir, problem, sizeof problem);
   if (rc == NXC_OK) return CLI_OK;
-  const char *remedy = cli_view_remedy(rc, problem);
+  const char *remedy = cli_view_remedy(rc);
   /* A code of its own, because scripts treat it as fine; and whoever looks in the wrong
    * place wants to know what named it. */
   if (rc == NXC_MISS) {

@@ -102,8 +102,7 @@ const char *cli_setting(const char *name, const char **source);
 int cli_become(unsigned uid, unsigned gid);
 
 /* What helps where no view can be opened; NULL: the problem says it, or nothing does. */
-const char *cli_view_remedy(int result, const char *problem);
-bool cli_is_newer(int result, const char *problem); /* it is a newer release's, not damaged */
+const char *cli_view_remedy(int result);
 
 /* Opens a view of the place, as its owner. CLI_OK, or an exit code that was told. */
 int cli_view(nxc_view **out);

@@ -409,7 +409,7 @@ static void look_at_cache(report *r) {
     look_at_space(r, &shape);
     look_at_counters(r, &stats, &shape);
   } else {
-    find(r, ALL, rc == NXC_MISS ? NOTE : BAD, "cache", cli_view_remedy(rc, problem), "%s", problem);
+    find(r, ALL, rc == NXC_MISS ? NOTE : BAD, "cache", cli_view_remedy(rc), "%s", problem);
     if (rc == NXC_MISS) look_at_permissions(r);
   }
   look_at_processes(r, view);

@@ -125,11 +125,11 @@ static int heal_cache(void) {
     return code;
   }
   if (rc == NXC_MISS) {
-    say("cache", CLI_GREEN, "%s; %s", problem, cli_view_remedy(rc, problem));
+    say("cache", CLI_GREEN, "%s; %s", problem, cli_view_remedy(rc));
     return CLI_OK;
   }
   say("cache", CLI_RED, "%s", problem);
-  return rc == NXC_E_FORMAT && !cli_is_newer(rc, problem) ? make_anew() : CLI_UNREADABLE;
+  return rc == NXC_E_FORMAT ? make_anew() : CLI_UNREADABLE;
 }
 
 static int check_build(const char *dist) {

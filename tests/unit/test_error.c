@@ -38,7 +38,7 @@ static void errors_are_negative_and_remarks_positive(void **state) {
   assert_true(NXC_STALE > 0 && NXC_MISS > 0 && NXC_MEMORY_ONLY > 0 && NXC_SUPERSEDED > 0);
   assert_true(NXC_BORN_DEAD > 0 && NXC_PENDING > 0);
   assert_true(NXC_E_INVALID < 0 && NXC_E_NOMEM < 0 && NXC_E_TOO_LARGE < 0);
-  assert_true(NXC_E_IO < 0 && NXC_E_FORKED < 0 && NXC_E_FORMAT < 0);
+  assert_true(NXC_E_IO < 0 && NXC_E_FORKED < 0 && NXC_E_FORMAT < 0 && NXC_E_NEWER < 0);
 }
 
 static void the_version_is_that_of_the_header(void **state) {
