@@ -5,7 +5,8 @@
  * Any number of processes may have the directory open meanwhile. To change
  * something, open the cache with nextcache.h.
  *
- * A view belongs to one thread at a time. Everything here may block.
+ * A view belongs to one thread at a time, whichever; everything here may block.
+ * What nextcache.h says of pointers holds here too.
  */
 #ifndef NEXTCACHE_ADMIN_H
 #define NEXTCACHE_ADMIN_H
@@ -15,111 +16,171 @@
 extern "C" {
 #endif
 
-typedef struct nxc_view nxc_view; /* opaque */
+typedef struct nxc_view nxc_view; /* what stands in a directory; opaque */
 
 /* ---- opening ------------------------------------------------------------ */
 
-/* Who owns the cache in a directory; nobody else may open it. OK; MISS: there
- * is none; NXC_E_IO with errno. */
+/* Who owns the cache in a directory; nobody else may open it.
+ * @param dir  the directory
+ * @param uid  set on OK
+ * @param gid  set on OK
+ * @return OK; MISS: no cache is there; E_IO, with errno. Any thread, may block. */
 NXC_EXTERN int nxc_view_owner(const char *dir, uint32_t *uid, uint32_t *gid);
 
-/* Opens a view into *out, to be closed with nxc_view_close(). OK; MISS: no cache
- * is there; NXC_E_FORMAT: it is damaged; NXC_E_NEWER: its format is of a newer
- * release; NXC_E_IO: it cannot be read; NXC_E_NOMEM. Unless OK, `problem` is one line that says why. */
+/* Opens a view.
+ * @param out           to be closed with nxc_view_close(); NULL unless OK
+ * @param dir           the directory, copied
+ * @param problem       unless OK, one line that says why; NULL where its size is 0
+ * @param problem_size  of that text, in bytes
+ * @return OK; MISS: no cache is there; E_FORMAT: it is damaged; E_NEWER: its format is a
+ * newer release's; E_IO: it cannot be read; E_NOMEM. Any thread, may block. */
 NXC_EXTERN int nxc_view_open(nxc_view **out, const char *dir, char *problem, size_t problem_size);
-NXC_EXTERN void nxc_view_close(nxc_view *view); /* NULL is allowed */
 
-/* 1 when the directory no longer holds what the view shows: open it anew. */
+/* Closes a view.
+ * @param view  NULL is allowed. One thread at a time, may block. */
+NXC_EXTERN void nxc_view_close(nxc_view *view);
+
+/* Whether the directory no longer holds what the view shows.
+ * @param view  the view
+ * @return 1: close it, and open another; 0. One thread at a time, may block. */
 NXC_EXTERN int nxc_view_is_over(const nxc_view *view);
 
 /* ---- what it is --------------------------------------------------------- */
 
+/* How a cache is laid out, and how full it is. */
 typedef struct nxc_shape {
-  char instance[33];     /* of this cache, in hexadecimal digits          */
-  uint64_t limit_bytes;  /* the bound of the disk tier                    */
-  uint64_t held_bytes;   /* of it, allocated so far                       */
-  uint64_t index_bytes;  /* of the file beside it                         */
-  uint64_t record_bytes; /* the largest record that fits                  */
-  uint32_t segment_bytes, segments;
-  uint32_t slots, slots_used;
-  uint32_t tag_rows, tag_rows_used;
-  uint64_t epoch;
-  int64_t floor_ms;  /* content with tags from up to then is dead; 0: none */
-  int64_t origin_ms; /* the same for all content                           */
+  char instance[33];      /* of this cache, in hexadecimal digits           */
+  uint64_t limit_bytes;   /* the bound of the disk tier                     */
+  uint64_t held_bytes;    /* of it, allocated so far                        */
+  uint64_t index_bytes;   /* of the file beside it                          */
+  uint64_t record_bytes;  /* the largest record that fits                   */
+  uint32_t segment_bytes; /* what is recycled at a time                     */
+  uint32_t segments;      /* of the bound                                   */
+  uint32_t slots;         /* entries that there is room for                 */
+  uint32_t slots_used;    /* dead ones included                             */
+  uint32_t tag_rows;      /* tags whose marks can be remembered             */
+  uint32_t tag_rows_used; /* tags whose marks are                           */
+  uint64_t epoch;         /* the number of the last mark                    */
+  int64_t floor_ms;       /* content with tags from up to then is dead; 0: none */
+  int64_t origin_ms;      /* the same for all content                           */
 } nxc_shape;
 
+/* How the cache is laid out.
+ * @param view  the view
+ * @param out   filled. One thread at a time, may block. */
 NXC_EXTERN void nxc_view_shape(const nxc_view *view, nxc_shape *out);
 
-/* As nxc_stats_get(), where what is marked (here) is the sum over all processes. */
+/* As nxc_stats_get(), where what is marked (here) is the sum over all processes.
+ * @param view  the view
+ * @param out   filled. One thread at a time, may block. */
 NXC_EXTERN void nxc_view_stats(const nxc_view *view, nxc_stats *out);
 
-/* How long things took, of those that were timed: one in eight reads of the disk tier
- * and puts into it, and every flush of an invalidation. Microseconds, to a fifth. */
-typedef enum nxc_timed { NXC_TIMED_READ, NXC_TIMED_PUT, NXC_TIMED_MARK } nxc_timed;
+/* What is timed: one in eight reads of the disk tier and puts into it, and every flush
+ * of an invalidation. */
+typedef enum nxc_timed {
+  NXC_TIMED_READ, /* of an entry, from the disk */
+  NXC_TIMED_PUT,  /* to the disk                */
+  NXC_TIMED_MARK  /* to be durable              */
+} nxc_timed;
+
+/* How long it took, since the cache was made: microseconds, to a fifth. */
 typedef struct nxc_times {
-  uint64_t count;
-  double p50_us, p90_us, p99_us; /* so many took no longer */
+  uint64_t count; /* of those that were timed */
+  double p50_us;  /* half took no longer      */
+  double p90_us;  /* nine in ten              */
+  double p99_us;  /* 99 in a hundred          */
 } nxc_times;
+
+/* How long things took.
+ * @param view  the view
+ * @param what  which
+ * @param out   filled. One thread at a time, may block. */
 NXC_EXTERN void nxc_view_times(const nxc_view *view, nxc_timed what, nxc_times *out);
 
+/* A process that has the cache open. */
 typedef struct nxc_process {
   int64_t pid;       /* 0: not to be seen from here (another container, or user)  */
   char command[128]; /* its command line, cut to fit; "" where pid is 0           */
   nxc_stats stats;   /* its own counters; those of the directory are not set      */
 } nxc_process;
 
-/* The processes that have the cache open, this view aside: new memory, to be freed
- * with free(). OK or NXC_E_NOMEM. */
+/* The processes that have the cache open, this view aside.
+ * @param view   the view
+ * @param out    new memory, to be freed with free(); set on OK
+ * @param count  how many
+ * @return OK; E_NOMEM. One thread at a time, may block. */
 NXC_EXTERN int nxc_view_processes(const nxc_view *view, nxc_process **out, size_t *count);
 
 /* ---- what is in it ------------------------------------------------------- */
 
+/* An entry, as it stands on disk. */
 typedef struct nxc_seen {
-  nxc_entry *entry; /* NULL when it is not intact                             */
-  int result;       /* what a get would answer now: OK, STALE, MISS; and
-                       NXC_E_FORMAT: damaged; NXC_E_IO: could not be read    */
-  nxc_why why;
-  char why_tag[64];
-  int64_t dead_at_ms;  /* as of nxc_found                                     */
-  uint64_t id;         /* of the key, the same for all views of the directory */
-  uint64_t disk_bytes; /* that it takes; 0 when not intact                    */
-  int used;            /* 1: it was read since it was written                 */
-  size_t number;       /* how many came before it, ...                        */
-  size_t count;        /* ... of how many                                     */
-  const void *slot;    /* for nxc_view_forget()                               */
-  uint64_t word;
+  nxc_entry *entry;    /* NULL when it is not intact                             */
+  int result;          /* what a get would answer now: OK, STALE, MISS; and
+                          E_FORMAT: damaged; E_IO: could not be read             */
+  nxc_why why;         /* as of nxc_found                                        */
+  char why_tag[64];    /* as of nxc_found                                        */
+  int64_t dead_at_ms;  /* as of nxc_found                                        */
+  uint64_t id;         /* of the key, the same for all views of the directory    */
+  uint64_t disk_bytes; /* that it takes; 0 when not intact                       */
+  int used;            /* 1: it was read since it was written                    */
+  size_t number;       /* how many came before it, ...                           */
+  size_t count;        /* ... of how many                                        */
+  const void *slot;    /* for nxc_view_forget()                                  */
+  uint64_t word;       /* for nxc_view_forget()                                  */
 } nxc_seen;
 
-/* Shows each entry, the oldest first, until `visit` returns 0. The entry is borrowed.
- * OK or NXC_E_NOMEM. */
+/* Shows each entry, the oldest first.
+ * @param view   the view
+ * @param visit  called for each until it returns 0; what it is shown, and the entry in
+ *               it, live until it returns, unless it takes a reference
+ * @param arg    handed to it
+ * @return OK; E_NOMEM. One thread at a time, may block; `visit` runs inside of the call. */
 NXC_EXTERN int nxc_view_each(nxc_view *view, int (*visit)(void *arg, const nxc_seen *seen),
                              void *arg);
 
-/* Looks one key up: the result that is in *out, whose entry is the caller's
- * reference, also when it would be a miss. */
+/* Looks one key up.
+ * @param view  the view
+ * @param key   any bytes
+ * @param out   filled; its entry is the caller's reference, also where a get would miss
+ * @return the result that is in *out. One thread at a time, may block. */
 NXC_EXTERN int nxc_view_find(nxc_view *view, nxc_slice key, nxc_seen *out);
 
-/* Takes a damaged entry out of the index. 1: it is gone; 0: it had changed. */
+/* Takes a damaged entry out of the index: the one thing that a view changes.
+ * @param view     the view that showed it
+ * @param damaged  as it was shown
+ * @return 1: it is gone; 0: it had changed, or is not damaged. One thread at a time, may
+ * block. */
 NXC_EXTERN int nxc_view_forget(nxc_view *view, const nxc_seen *damaged);
 
-typedef struct nxc_tag_marks { /* wall times in ms; 0: none */
-  int64_t dead_ms;             /* the last "dead now"            */
-  int64_t stale_ms;            /* the last "stale now", ...      */
-  int64_t deadline_ms;         /* ... and when that means dead   */
+/* The marks of a tag: wall times in milliseconds; 0: none. */
+typedef struct nxc_tag_marks {
+  int64_t dead_ms;     /* the last "dead now"          */
+  int64_t stale_ms;    /* the last "stale now", ...    */
+  int64_t deadline_ms; /* ... and when that means dead */
 } nxc_tag_marks;
 
-/* The marks of a tag. OK, or MISS: none are remembered. */
+/* Looks a tag up.
+ * @param view  the view
+ * @param tag   its text
+ * @param out   filled in both cases
+ * @return OK; MISS: no marks are remembered. One thread at a time, may block. */
 NXC_EXTERN int nxc_view_tag(const nxc_view *view, nxc_slice tag, nxc_tag_marks *out);
 
 /* ---- warming -------------------------------------------------------------- */
 
+/* What nxc_warm() lifted into the memory tier. */
 typedef struct nxc_warmed {
-  uint64_t entries, bytes; /* that were lifted into the memory tier */
+  uint64_t entries; /* how many             */
+  uint64_t bytes;   /* that they take there */
 } nxc_warmed;
 
 /* Lifts what was read since it was written from disk into the memory tier of an open
- * cache, the newest first, as far as there is room and for at most so long. It counts
- * as nobody's look-up. OK or NXC_E_NOMEM; NXC_E_INVALID, NXC_E_FORKED. Any thread. */
+ * cache, the newest first, as far as there is room. It counts as nobody's look-up.
+ * @param cache   the cache
+ * @param max_ms  it takes hardly longer than that
+ * @param out     filled on OK and E_NOMEM
+ * @return OK; E_NOMEM; E_INVALID; E_FORKED. Any thread, may block. */
 NXC_EXTERN int nxc_warm(nxc_cache *cache, int64_t max_ms, nxc_warmed *out);
 
 /* ---- for Prometheus ------------------------------------------------------- */
@@ -161,9 +222,13 @@ NXC_EXTERN int nxc_warm(nxc_cache *cache, int64_t max_ms, nxc_warmed *out);
   X(epoch, GAUGE, "epoch", "The number of the last invalidation.")
 /* clang-format on */
 
-/* Everything that is told above as Prometheus text, new memory to be freed with free();
- * NULL: out of memory. Without a view, as where a process has no disk tier, the numbers
- * are those of `stats`, else it may be NULL. Classes beyond the names are left out. */
+/* Everything that is told above, as Prometheus text.
+ * @param view         the view, or NULL, as where a process has no disk tier
+ * @param stats        the numbers where there is no view; else it may be NULL
+ * @param class_names  for the label `class`
+ * @param classes      how many; classes beyond are left out
+ * @return new text, to be freed with free(); NULL: out of memory. One thread at a time,
+ * may block. */
 NXC_EXTERN char *nxc_metrics_text(nxc_view *view, const nxc_stats *stats,
                                   const char *const *class_names, unsigned classes);
 
