@@ -2,6 +2,10 @@
 //
 //   assemble.mjs TARGET ADDON TOOL OUT    the binaries of one platform
 //   assemble.mjs nextcache OUT            the package itself, with its sources
+//   assemble.mjs sources OUT              the same, which names no packages of binaries
+//
+// A package that names others is only for a registry that has them: npm leaves those that it
+// cannot get out of the lock file, and `npm ci` then refuses that file as incomplete.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -47,7 +51,7 @@ function assembleBinaries(target, addon, tool, out) {
 const SOURCES = ['CMakeLists.txt', 'src', 'include', 'docs/nextcache.1', 'bindings/node/CMakeLists.txt', 'bindings/node/check-symbols.cmake', 'bindings/node/src'];
 const BUILT = new Set(['nextcache.node', 'bin/nextcache']);
 
-function assembleItself(out) {
+function assembleItself(out, optional) {
   const folder = emptyFolder(out, 'nextcache');
   const listed = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: binding, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
   const { files } = Array.isArray(listed) ? listed[0] : Object.values(listed)[0];
@@ -59,10 +63,11 @@ function assembleItself(out) {
     fs.cpSync(path.join(root, source), path.join(folder, 'native', source), { recursive: true, filter });
   }
   const { devDependencies, files: _, ...published } = manifest;
-  const optionalDependencies = Object.fromEntries(Object.keys(targets).map((target) => [packageOf(target), version]));
-  pack(folder, { ...published, scripts: { install: 'node bin/install.js' }, optionalDependencies }, out);
+  pack(folder, { ...published, scripts: { install: 'node bin/install.js' }, ...optional }, out);
 }
 
 const [what, ...args] = process.argv.slice(2);
-if (what === 'nextcache') assembleItself(...args);
+const optionalDependencies = Object.fromEntries(Object.keys(targets).map((target) => [packageOf(target), version]));
+if (what === 'nextcache') assembleItself(...args, { optionalDependencies });
+else if (what === 'sources') assembleItself(...args, {});
 else assembleBinaries(what, ...args);
