@@ -89,7 +89,6 @@ async function eventually(condition, patienceMs = 60000) {
   }
 }
 
-const HEX_KEY = 'ab'.repeat(32);
 const fetchKey = (name) => Buffer.from(name).toString('hex').padEnd(64, '0').slice(0, 64);
 
 /** A value as fetch() hands it to set, and the context of its get and set. */
@@ -139,7 +138,6 @@ function fakeBuild(dir = temporaryDirectory(), buildId = 'build-1') {
 }
 
 module.exports = {
-  HEX_KEY,
   PACKAGE,
   appPage,
   captureWarnings,

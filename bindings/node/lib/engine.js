@@ -12,11 +12,10 @@ const { warn, warnOnce } = require('./log');
 const { shared, sharedIfAny } = require('./shared');
 const { SharedTier } = require('./remote/shared-tier');
 
-// Results of the core (nextcache.h); those that are not named here are errors.
+// Results of the core, of nextcache.h.
 const OK = 0;
 const STALE = 1;
 const MISS = 2;
-const BORN_DEAD = 5;
 
 const WHY = ['fresh', 'absent', 'tag', 'age', 'future', 'floor', 'corrupt', 'error'];
 const WHY_FRESH = 0;
@@ -438,4 +437,4 @@ const theImages = () =>
 /** All caches of this environment that have been asked for. */
 const theEngines = () => [theEngine(), sharedIfAny('engine.images')].filter(Boolean);
 
-module.exports = { BORN_DEAD, MISS, OK, STALE, theEngine, theEngines, theImages, whenEngine };
+module.exports = { MISS, OK, STALE, theEngine, theEngines, theImages, whenEngine };

@@ -60,4 +60,4 @@ function pathTag(path, type) {
   return normalizeTag(`${PATH_TAG}${path}${type ? `${path.endsWith('/') ? '' : '/'}${type}` : ''}`);
 }
 
-module.exports = { PATH_TAG, deadAfterMs, headerTags, normalizeTag, normalizeTags, pathTag };
+module.exports = { PATH_TAG, deadAfterMs, headerTags, normalizeTags, pathTag };

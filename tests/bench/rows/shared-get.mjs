@@ -20,7 +20,7 @@ export const metrics = { cpu: 'µs of CPU', wall: 'µs' };
 export const fresh = true;
 export const keepsRedis = true;
 
-export const COLD = 'fetch 2 KB, first of a process';
+const COLD = 'fetch 2 KB, first of a process';
 
 /** As many as have so many bytes together. */
 const most = (count, bytes, shape) => Math.min(count, Math.floor(bytes / SHAPES[shape].bytes));

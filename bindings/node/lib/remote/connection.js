@@ -187,4 +187,4 @@ function connector({ url, client, connectMs }) {
   };
 }
 
-module.exports = { DeadlineError, connector, isClient, pause, within };
+module.exports = { connector, isClient, pause, within };

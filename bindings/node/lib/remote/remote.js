@@ -457,4 +457,4 @@ class Remote {
   }
 }
 
-module.exports = { NotGlobalError, Remote };
+module.exports = { Remote };

@@ -92,7 +92,7 @@ function addSetting(file, [names, value], added) {
 }
 
 /** ES modules have no require; TypeScript configurations are compiled and do. */
-function requireEdits(file, name, isEsm) {
+function requireEdits(file, isEsm) {
   if (!isEsm || file.names.has('require')) return [];
   const imports = file.statements.filter((node) => node.type === 'ImportDeclaration');
   const at = imports.length > 0 ? imports.at(-1).end : 0;
@@ -106,7 +106,7 @@ function withSettings(root, name, { major, isEsm, text }) {
   const added = [];
   const edits = wanted(major, file.text).flatMap((setting) => addSetting(file, setting, added));
   if (added.length > 0) edits.push(...insertion(file, file.config, added));
-  if (edits.length > 0 && added.some((text) => text.includes('require.'))) edits.push(...requireEdits(file, name, isEsm));
+  if (edits.length > 0 && added.some((text) => text.includes('require.'))) edits.push(...requireEdits(file, isEsm));
   const after = applied(file.text, edits);
   readConfig(root, name, after); // what cannot be read any more is not written
   return { before: file.text, after };
