@@ -16,6 +16,12 @@ int cli_become(unsigned uid, unsigned gid) {
   return CLI_OK;
 }
 
+int cli_become_owner(void) {
+  uint32_t uid, gid;
+  if (nxc_view_owner(cli_where()->dir, &uid, &gid) != NXC_OK) return CLI_OK;
+  return cli_become(uid, gid);
+}
+
 const char *cli_view_remedy(int result) {
   if (result == NXC_MISS) return "the first start of a server makes it";
   return result == NXC_E_FORMAT ? "nextcache recover does that now" : NULL;
@@ -24,13 +30,10 @@ const char *cli_view_remedy(int result) {
 int cli_view(nxc_view **out) {
   const char *dir = cli_where()->dir;
   char problem[512];
-  uint32_t uid, gid;
 
   *out = NULL;
-  if (nxc_view_owner(dir, &uid, &gid) == NXC_OK) {
-    int code = cli_become(uid, gid);
-    if (code != CLI_OK) return code;
-  }
+  int code = cli_become_owner();
+  if (code != CLI_OK) return code;
   int rc = nxc_view_open(out, dir, problem, sizeof problem);
   if (rc == NXC_OK) return CLI_OK;
   const char *remedy = cli_view_remedy(rc);
@@ -67,4 +70,25 @@ int cli_cache(const nxc_shape *shape, nxc_cache **out) {
   if (nxc_stats_get(*out, &stats) == NXC_OK && stats.disk) return CLI_OK;
   nxc_close(*out); /* what it told has the reason */
   return CLI_UNREADABLE;
+}
+
+static void keep(void *trouble, const char *message) {
+  snprintf(trouble, CLI_TROUBLE_BYTES, "%s", message);
+}
+
+int cli_settle(uint64_t disk_bytes, nxc_stats *stats, char trouble[CLI_TROUBLE_BYTES]) {
+  nxc_options options;
+  nxc_cache *cache;
+
+  nxc_options_init(&options);
+  options.dir = cli_where()->dir;
+  options.memory_bytes = 0;
+  options.disk_bytes = disk_bytes;
+  options.on_error = keep;
+  options.on_error_arg = trouble;
+  int rc = nxc_open(&cache, &options);
+  if (rc != NXC_OK) return cli_fail(CLI_UNREADABLE, "%s", nxc_strerror(rc));
+  nxc_stats_get(cache, stats);
+  nxc_close(cache);
+  return CLI_OK;
 }

@@ -100,6 +100,7 @@ const char *cli_setting(const char *name, const char **source);
 
 /* As root on another user's file or directory, becomes that user, for good. */
 int cli_become(unsigned uid, unsigned gid);
+int cli_become_owner(void); /* the user of the cache, where one is there */
 
 /* What helps where no view can be opened; NULL: the problem says it, or nothing does. */
 const char *cli_view_remedy(int result);
@@ -109,6 +110,13 @@ int cli_view(nxc_view **out);
 
 /* Opens the cache itself, to change something, with the bounds that it has. */
 int cli_cache(const nxc_shape *shape, nxc_cache **out);
+
+#define CLI_TROUBLE_BYTES 512
+
+/* Opens the cache as a server with this bound would, and closes it: it is made where it is none,
+ * and has the bound then, unless others have it open. Where the disk was not to be had, which
+ * the counters tell, `trouble` says why. CLI_OK, or an exit code that was told. */
+int cli_settle(uint64_t disk_bytes, nxc_stats *stats, char trouble[CLI_TROUBLE_BYTES]);
 
 /* ---- text (text.c) ---------------------------------------------------------------------- */
 

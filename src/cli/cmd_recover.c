@@ -76,30 +76,17 @@ static int heal_entries(nxc_view *view) {
   return CLI_OK;
 }
 
-static void keep(void *arg, const char *message) {
-  snprintf(arg, 512, "%s", message);
-}
-
 /* Opening replaces what is no cache any more; nothing from before is believed then. */
 static int make_anew(void) {
-  char trouble[512] = "";
+  char trouble[CLI_TROUBLE_BYTES] = "";
   const char *wanted = cli_setting("NEXT_CACHE_MAX_DISK_SIZE", NULL);
-  nxc_options options;
-  nxc_cache *cache;
   nxc_stats stats = {.disk = 0};
-
-  nxc_options_init(&options);
-  options.dir = cli_where()->dir;
-  options.memory_bytes = 0;
-  options.on_error = keep;
-  options.on_error_arg = trouble;
   uint64_t bytes;
+
   /* As servers would make it, so that the next start finds the size that it wants. */
-  if (wanted && cli_parse_size(wanted, &bytes)) options.disk_bytes = bytes;
-  int rc = nxc_open(&cache, &options);
-  if (rc != NXC_OK) return cli_fail(CLI_UNREADABLE, "%s", nxc_strerror(rc));
-  nxc_stats_get(cache, &stats);
-  nxc_close(cache);
+  if (!wanted || !cli_parse_size(wanted, &bytes)) bytes = NXC_ADOPT;
+  int code = cli_settle(bytes, &stats, trouble);
+  if (code != CLI_OK) return code;
   if (!stats.disk) {
     say("cache", CLI_RED, "%s", trouble);
     return CLI_UNREADABLE;
@@ -111,16 +98,13 @@ static int make_anew(void) {
 static int heal_cache(void) {
   const char *dir = cli_where()->dir;
   char problem[512];
-  uint32_t uid, gid;
   nxc_view *view;
 
-  if (nxc_view_owner(dir, &uid, &gid) == NXC_OK) {
-    int code = cli_become(uid, gid);
-    if (code != CLI_OK) return code;
-  }
+  int code = cli_become_owner();
+  if (code != CLI_OK) return code;
   int rc = nxc_view_open(&view, dir, problem, sizeof problem);
   if (rc == NXC_OK) {
-    int code = heal_entries(view);
+    code = heal_entries(view);
     nxc_view_close(view);
     return code;
   }

@@ -34,27 +34,12 @@ static int refuse_if_used(const nxc_view *view) {
                : CLI_OK;
 }
 
-/* The library says why in words, through on_error; its result alone would be "no disk". */
-static void keep(void *arg, const char *message) {
-  snprintf(arg, 512, "%s", message);
-}
-
 static int resize(uint64_t bytes) {
-  char trouble[512] = "no reason was given";
-  nxc_options options;
-  nxc_cache *cache;
+  char trouble[CLI_TROUBLE_BYTES] = "no reason was given";
   nxc_stats stats = {.disk = 0};
 
-  nxc_options_init(&options);
-  options.dir = cli_where()->dir;
-  options.memory_bytes = 0;
-  options.disk_bytes = bytes;
-  options.on_error = keep;
-  options.on_error_arg = trouble;
-  int rc = nxc_open(&cache, &options);
-  if (rc != NXC_OK) return cli_fail(CLI_UNREADABLE, "%s", nxc_strerror(rc));
-  nxc_stats_get(cache, &stats);
-  nxc_close(cache);
+  int code = cli_settle(bytes, &stats, trouble);
+  if (code != CLI_OK) return code;
   /* A process that came first meanwhile makes the old bound hold: the numbers decide, not the
    * result of the call. */
   if (stats.disk && stats.disk_limit_bytes == bytes) return CLI_OK;

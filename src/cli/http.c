@@ -259,7 +259,6 @@ static int make_session(void) {
 
 static int prepare(struct sockaddr_storage *address) {
   bool loopback = false;
-  uint32_t uid, gid;
   if (!parse_address(site->address, address, &loopback)) {
     return cli_fail(CLI_USAGE, "%s: --listen is \"%s\"; it should be 127.0.0.1:9464 or so",
                     site->command, site->address);
@@ -274,8 +273,7 @@ static int prepare(struct sockaddr_storage *address) {
                     site->command, site->address);
   }
   /* Before anything is listened on: what answers strangers has no rights of root. */
-  if (nxc_view_owner(cli_where()->dir, &uid, &gid) == NXC_OK) return cli_become(uid, gid);
-  return CLI_OK;
+  return cli_become_owner();
 }
 
 static volatile sig_atomic_t ended;
