@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tags.h"
@@ -30,28 +31,28 @@
 
 /* ---- finding ------------------------------------------------------------------- */
 
-/* One bit for each version that has a subdirectory. */
-static int list(int parent, uint64_t *versions) {
-  int fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  DIR *d = fd < 0 ? NULL : fdopendir(fd);
+static uint64_t version_bit(const char *name) {
+  char *end;
+  unsigned long n = name[0] == 'v' ? strtoul(name + 1, &end, 10) : 0;
+  return n > 0 && n < VERSIONS && *end == '\0' ? UINT64_C(1) << n : 0;
+}
 
-  if (!d) {
-    int saved = errno;
-    if (fd >= 0) close(fd);
-    errno = saved;
-    return NXC_E_IO;
-  }
+/* One bit for each version that has a subdirectory. Every opening asks, and readdir()
+ * would take it a descriptor of its own, four more calls and 32 KB. */
+static int list(int parent, uint64_t *versions) {
+  _Alignas(struct dirent) char names[2048];
+  long n;
+
   *versions = 0;
-  errno = 0;
-  for (struct dirent *e; (e = readdir(d));) {
-    char *end;
-    unsigned long n = e->d_name[0] == 'v' ? strtoul(e->d_name + 1, &end, 10) : 0;
-    if (n > 0 && n < VERSIONS && *end == '\0') *versions |= UINT64_C(1) << n;
+  if (lseek(parent, 0, SEEK_SET)) return NXC_E_IO;
+  while ((n = syscall(SYS_getdents64, parent, names, sizeof names)) > 0) {
+    for (long at = 0; at < n;) {
+      const struct dirent *e = (const void *)(names + at);
+      *versions |= version_bit(e->d_name);
+      at += e->d_reclen;
+    }
   }
-  int error = errno; /* a listing that was cut short would hide somebody */
-  closedir(d);
-  errno = error;
-  return error ? NXC_E_IO : NXC_OK;
+  return n ? NXC_E_IO : NXC_OK; /* a listing that was cut short would hide somebody */
 }
 
 static int open_dir(int parent, unsigned version) {

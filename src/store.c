@@ -114,26 +114,31 @@ static int check_version_dir(int fd, const char *dir, nxc__trouble *t) {
   return fail(t, dir, ENOTSUP, text);
 }
 
+/* Made only when it is missing: a mkdir() that finds a directory costs as much as a lock
+ * on its parent, and most openings find everything. */
 static int open_parent(const char *dir, nxc__trouble *t) {
-  if (make_dirs(dir)) return fail(t, dir, errno, NULL);
-  int parent = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+  int parent = open(dir, flags);
+  if (parent < 0 && errno == ENOENT && make_dirs(dir) == 0) parent = open(dir, flags);
   return parent < 0 ? fail(t, dir, errno, NULL) : parent;
+}
+
+static int make_version_dir(int parent) {
+  if (mkdirat(parent, NXC__VERSION_DIR, 0700)) return errno == EEXIST ? 0 : -1;
+  write_cachedir_tag(parent);
+  fsync(parent);
+  return 0;
 }
 
 /* The descriptor of our subdirectory, or -1 with the trouble. */
 static int open_version_dir(int parent, const char *dir, nxc__trouble *t) {
+  const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
   struct stat st;
-  int error = 0, fd = -1;
-  if (mkdirat(parent, NXC__VERSION_DIR, 0700) == 0) {
-    write_cachedir_tag(parent);
-    fsync(parent);
-  } else if (errno != EEXIST) {
-    error = errno;
+  int fd = openat(parent, NXC__VERSION_DIR, flags);
+  if (fd < 0 && errno == ENOENT && make_version_dir(parent) == 0) {
+    fd = openat(parent, NXC__VERSION_DIR, flags);
   }
-  if (!error) {
-    fd = openat(parent, NXC__VERSION_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    error = errno;
-  }
+  int error = errno;
   if (fd < 0 && error == EACCES &&
       fstatat(parent, NXC__VERSION_DIR, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid != geteuid()) {
     return fail_by_owner(t, dir, st.st_uid);
