@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -355,18 +356,21 @@ static void finish_open(const opening *o, nxc__store *s, const nxc__store *befor
   s->disk = true;
 }
 
-/* Whether the index stands under its name: as nxc__store_is_current(). */
-static int is_in_place(const nxc__index *x, const char *dir) {
-  char path[4096];
+/* Whether the index is what the path names: as nxc__store_is_current(). */
+static int is_at(const nxc__index *x, const char *path) {
   struct stat st;
-  int n = snprintf(path, sizeof path, "%s/v%u/index", dir, (unsigned)x->version);
-  if (n < 0 || (size_t)n >= sizeof path) return 0;
   if (lstat(path, &st)) {
     if (errno == ENOENT || errno == ENOTDIR) return 0;
     /* Who may not look, after having given up rights, goes on with what is mapped. */
     return errno == EACCES ? 1 : -1;
   }
   return st.st_ino == x->ino && st.st_dev == x->dev;
+}
+
+static int is_in_place(const nxc__index *x, const char *dir) {
+  char path[PATH_MAX];
+  int n = snprintf(path, sizeof path, "%s/v%u/index", dir, (unsigned)x->version);
+  return n > 0 && (size_t)n < sizeof path ? is_at(x, path) : 0;
 }
 
 /* Tells all who map it what was taken from its place, the index or that of the elder. */
@@ -386,10 +390,17 @@ static void note_before(opening *o, const nxc__store *s) {
   if (atomic_load(&s->index->header->epoch) & NXC__EPOCH_DEAD) note_death(o, s->index);
 }
 
+static nxc__store *new_store(const char *dir) {
+  size_t room = strlen(dir) + sizeof "/" NXC__VERSION_DIR "/index";
+  nxc__store *s = calloc(1, sizeof *s + room);
+  if (s) snprintf(s->path, room, "%s/" NXC__VERSION_DIR "/index", dir);
+  return s;
+}
+
 int nxc__store_open(const nxc__place *place, const nxc__store *before, nxc__store **out,
                     nxc__trouble *t) {
   opening o = {.place = place, .parent = -1, .dir = -1};
-  nxc__store *s = calloc(1, sizeof *s);
+  nxc__store *s = new_store(place->dir);
   int rc = NXC_MISS;
 
   if (!s) return NXC_E_NOMEM;
@@ -444,7 +455,7 @@ void nxc__store_unref(nxc__store *s) {
 
 int nxc__store_is_current(const nxc__store *s, const char *dir) {
   const nxc__index *x = s->index;
-  int is = is_in_place(x, dir);
+  int is = is_at(x, s->path);
   return is == 1 && x->elder ? is_in_place(x->elder, dir) : is;
 }
 

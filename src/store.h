@@ -10,7 +10,8 @@ typedef struct nxc__store {
   atomic_uint refs;
   nxc__index *index;
   nxc__ring ring;
-  bool disk; /* false: anonymous index, no ring */
+  bool disk;   /* false: anonymous index, no ring */
+  char path[]; /* of the index, which every put looks at; not of an anonymous one */
 } nxc__store;
 
 typedef struct nxc__place {
