@@ -123,6 +123,7 @@ nxc_entry *nxc__record_blank(size_t size) {
   nxc_entry *e = malloc(sizeof *e + size);
   if (!e) return NULL;
   atomic_init(&e->refs, 1);
+  atomic_init(&e->room_is_taken, false);
   e->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
   atomic_fetch_add(&live_bytes, nxc__record_held_bytes(e));
   return e;
@@ -248,6 +249,11 @@ int nxc_entry_parse(nxc_slice bytes, nxc_entry **out) {
   }
   *out = e;
   return NXC_OK;
+}
+
+void *nxc__record_take_room(const nxc_entry *entry) {
+  nxc_entry *e = (nxc_entry *)(uintptr_t)entry; /* the room is no part of what is constant */
+  return atomic_exchange_explicit(&e->room_is_taken, true, memory_order_relaxed) ? NULL : e->room;
 }
 
 bool nxc__record_has_key(const nxc_entry *entry, nxc_slice key) {

@@ -36,6 +36,7 @@ typedef struct nxc__head { /* little-endian, 56 bytes, no padding */
 
 struct nxc_entry {
   atomic_uint refs;
+  atomic_bool room_is_taken;
   uint64_t id;
   _Alignas(8) unsigned char room[NXC__RECORD_ROOM]; /* so that one read fills both */
   nxc__head record[];                               /* the first of record->size bytes */
@@ -54,6 +55,9 @@ bool nxc__record_fit(nxc_entry **entry, size_t size);
 
 /* Whether `size` bytes at `bytes` are a well-formed record of just that size. */
 bool nxc__record_check(const void *bytes, size_t size);
+
+/* The room before the record, for the first who asks: NULL for all others. */
+void *nxc__record_take_room(const nxc_entry *entry);
 
 bool nxc__record_has_key(const nxc_entry *entry, nxc_slice key);
 

@@ -469,16 +469,23 @@ static int write_record(nxc__ring *r, const nxc__write *w) {
   prefix p = {.magic = DISK_MAGIC, .size = size, .position = w->word & POSITION_MASK};
   p.sum = nxc__checksum(&p, offsetof(prefix, sum), w->sum);
   struct iovec iov[2] = {{&p, sizeof p}, {(void *)(uintptr_t)w->entry->record, size}};
+  int pieces = 2;
   off_t at = file_offset(r, w->word);
   size_t left = sizeof p + size;
+  void *room = nxc__record_take_room(w->entry);
 
+  if (room) { /* one piece, which begins as aligned as its place in the file */
+    memcpy(room, &p, sizeof p);
+    iov[0] = (struct iovec){room, left};
+    pieces = 1;
+  }
   while (left) {
-    ssize_t n = pwritev(r->fd, iov, 2, at);
+    ssize_t n = pwritev(r->fd, iov, pieces, at);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return NXC_E_IO;
     at += n;
     left -= (size_t)n;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < pieces; i++) {
       size_t done = (size_t)n < iov[i].iov_len ? (size_t)n : iov[i].iov_len;
       iov[i].iov_base = (char *)iov[i].iov_base + done;
       iov[i].iov_len -= done;

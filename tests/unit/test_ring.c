@@ -98,6 +98,21 @@ static void what_was_committed_is_read(void **state) {
   assert_int_equal(get(s, "key"), 0);
 }
 
+/* Only the first may use the entry's own room for what precedes a record on disk. */
+static void an_entry_can_be_put_again(void **state) {
+  testbed *s = *state;
+  nxc_entry *entry = entry_of("key", 'x', 9000);
+  for (int times = 0; times < 3; times++) {
+    nxc__write write;
+    nxc__token token;
+    assert_int_equal(nxc__ring_reserve(&s->ring, hash_of(s, "key"), entry, &write), NXC_OK);
+    assert_int_equal(nxc__ring_commit(&s->ring, &write, &token), NXC_OK);
+    assert_int_equal(get(s, "key"), 'x');
+    assert_null(nxc__record_take_room(entry));
+  }
+  nxc_entry_unref(entry);
+}
+
 static void the_largest_record_fills_a_segment(void **state) {
   testbed *s = *state;
   size_t largest = nxc__ring_largest_bytes(&s->ring);
@@ -625,6 +640,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       ON_TESTBED(an_empty_ring_has_nothing),
       ON_TESTBED(what_was_committed_is_read),
+      ON_TESTBED(an_entry_can_be_put_again),
       ON_TESTBED(the_largest_record_fills_a_segment),
       ON_TESTBED(a_new_version_ends_the_old_token),
       ON_TESTBED(a_removed_key_is_gone_and_its_token_ended),
