@@ -264,6 +264,7 @@ int nxc__get(nxc_cache *cache, const nxc_query *q, bool nowait, nxc_found *found
     return NXC_MISS;
   }
   nxc__hash hash = nxc__hash_key(&e->store->index->secret, q->key);
+  if (e->store->disk) nxc__ring_expect(&e->store->ring, hash);
   rc = get_from_memory(e, hash, q, epoch, now, found);
   nxc__store *s = rc == NXC__WOULD_BLOCK ? nxc__store_ref(e->store) : NULL;
   uv_mutex_unlock(&e->lock);
@@ -380,6 +381,7 @@ static void begin(nxc__put *p) {
   nxc__engine *e = p->cache->engine;
   p->store = nxc__store_of(e);
   p->hash = nxc__hash_key(&p->store->index->secret, p->key);
+  if (p->store->disk) nxc__ring_expect(&p->store->ring, p->hash);
   p->planned = p->entry && is_dead_now(e, p->store, p->entry) ? NXC_BORN_DEAD : NXC_OK;
   reserve(p);
   if (p->store->disk && p->planned == NXC_E_IO) {

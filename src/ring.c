@@ -131,6 +131,16 @@ static void count_retry(nxc__ring *r) {
   nxc__count(r->index, NXC__C_RETRIES, 1);
 }
 
+static nxc__word *bucket_of(const nxc__ring *r, nxc__hash hash) {
+  return r->index->slots + (size_t)nxc__hash_place(hash.lo, r->index->geometry.buckets) * NXC__WAYS;
+}
+
+void nxc__ring_expect(const nxc__ring *r, nxc__hash hash) {
+  const nxc__word *bucket = bucket_of(r, hash);
+  __builtin_prefetch(bucket, 1);
+  __builtin_prefetch(&r->index->access[bucket - r->index->slots], 1);
+}
+
 /* ---- positions ----------------------------------------------------------------- */
 
 static nxc__word *segment_word(const nxc__ring *r, uint64_t seq) {
@@ -307,10 +317,6 @@ void nxc__ring_touch(nxc__ring *r, const nxc__token *token) {
 }
 
 /* ---- the bucket ---------------------------------------------------------------- */
-
-static nxc__word *bucket_of(const nxc__ring *r, nxc__hash hash) {
-  return r->index->slots + (size_t)nxc__hash_place(hash.lo, r->index->geometry.buckets) * NXC__WAYS;
-}
 
 static bool beats(uint64_t a, uint64_t b) {
   if ((a & MOVED) != (b & MOVED)) return !(a & MOVED);

@@ -32,6 +32,9 @@ enum { NXC__CORRUPT = -100, NXC__WOULD_BLOCK = -101 };
 int nxc__ring_open(int dir, nxc__index *index, nxc__ring *ring);
 void nxc__ring_close(nxc__ring *ring);
 
+/* The key will be looked for soon: its words are fetched into the processor's cache. */
+void nxc__ring_expect(const nxc__ring *ring, nxc__hash hash);
+
 size_t nxc__ring_largest_bytes(const nxc__ring *ring);
 
 typedef struct nxc__write {
