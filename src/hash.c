@@ -1,4 +1,4 @@
-/* hash.c - the one place where xxhash is called, beside its twin hash_avx2.c. */
+/* hash.c - the one place where xxhash is called, beside its twins for vectors. */
 #include "hash.h"
 
 #include <errno.h>
@@ -7,7 +7,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#define NOT_IN_VECTORS 240 /* bytes: what XXH3 hashes without them */
+#define NOT_IN_VECTORS 240      /* bytes: what XXH3 hashes without them */
+#define WORTH_WIDE_VECTORS 4096 /* below it AVX2 takes no longer */
 
 void nxc__secret_init(nxc__secret *secret, const unsigned char key[NXC__ID_SIZE]) {
   for (size_t i = 0; i < NXC__SECRET_SIZE; i += 8) {
@@ -33,6 +34,12 @@ uint64_t nxc__hash_tag(const nxc__secret *secret, nxc_slice tag) {
 }
 
 uint64_t nxc__checksum(const void *data, size_t size, uint64_t seed) {
+#ifdef NXC__HAS_AVX512
+  /* VBMI2 came with the processors that no longer lower their clock for AVX-512. */
+  if (size >= WORTH_WIDE_VECTORS && __builtin_cpu_supports("avx512vbmi2")) {
+    return nxc__checksum_avx512(data, size, seed);
+  }
+#endif
 #ifdef NXC__HAS_AVX2
   if (size > NOT_IN_VECTORS && __builtin_cpu_supports("avx2")) {
     return nxc__checksum_avx2(data, size, seed);

@@ -29,7 +29,9 @@ nxc__hash nxc__hash_key(const nxc__secret *secret, nxc_slice key);
 uint64_t nxc__hash_tag(const nxc__secret *secret, nxc_slice tag);
 
 uint64_t nxc__checksum(const void *data, size_t size, uint64_t seed);
-uint64_t nxc__checksum_avx2(const void *data, size_t size, uint64_t seed); /* hash.c alone */
+/* For hash.c alone. */
+uint64_t nxc__checksum_avx2(const void *data, size_t size, uint64_t seed);
+uint64_t nxc__checksum_avx512(const void *data, size_t size, uint64_t seed);
 
 /* hash * n / 2^64: a place among n, without a division. */
 static inline uint32_t nxc__hash_place(uint64_t hash, uint32_t n) {

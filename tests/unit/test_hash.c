@@ -6,6 +6,9 @@
 
 #include "hash.h"
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 static nxc__secret secret_of(unsigned char first) {
   unsigned char key[NXC__ID_SIZE] = {first};
   nxc__secret secret;
@@ -104,6 +107,18 @@ static void a_checksum_depends_on_bytes_size_and_seed(void **state) {
   assert_true(sum != nxc__checksum("some bytes to be summeD", sizeof bytes, 1));
 }
 
+/* Files are read by processors that have other vectors than those that wrote them. */
+static void every_processor_finds_the_same_checksum(void **state) {
+  (void)state;
+  static unsigned char bytes[70000];
+  for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (unsigned char)(i * 2654435761u >> 13);
+  for (size_t size = 0; size < sizeof bytes; size += 1 + size / 16) {
+    const unsigned char *at = bytes + size % 64;
+    if (size + 64 > sizeof bytes) break;
+    assert_true(nxc__checksum(at, size, size + 1) == XXH3_64bits_withSeed(at, size, size + 1));
+  }
+}
+
 static void random_fills_what_was_asked_and_no_more(void **state) {
   (void)state;
   unsigned char one[64] = {0}, two[64] = {0}, zero[32] = {0};
@@ -124,6 +139,7 @@ int main(void) {
       cmocka_unit_test(places_are_in_range_and_evenly_used),
       cmocka_unit_test(the_ends_of_the_hash_space_are_the_ends_of_the_places),
       cmocka_unit_test(a_checksum_depends_on_bytes_size_and_seed),
+      cmocka_unit_test(every_processor_finds_the_same_checksum),
       cmocka_unit_test(random_fills_what_was_asked_and_no_more),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
