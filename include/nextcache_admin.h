@@ -75,6 +75,67 @@ NXC_EXTERN void nxc_view_shape(const nxc_view *view, nxc_shape *out);
  * @param out   filled. One thread at a time, may block. */
 NXC_EXTERN void nxc_view_stats(const nxc_view *view, nxc_stats *out);
 
+/* ---- the tier that machines share ----------------------------------------- */
+
+/* A host may have a tier behind these two that many machines share. What it tells of it
+ * is seen from outside with the rest of its numbers. X(field, kind, name, what it is): a
+ * COUNTER is of all processes, past ones included; the others are of those that live: of
+ * a GAUGE the sum, of TIMES (microseconds) and SINCE (milliseconds) the largest. */
+/* clang-format off */
+#define NXC_REMOTE_METRICS(X)                                                                    \
+  X(gets, COUNTER, "gets_total", "Look-ups in the shared tier.")                                 \
+  X(hits, COUNTER, "hits_total", "Look-ups that it answered.")                                   \
+  X(misses, COUNTER, "misses_total", "Look-ups without an answer.")                              \
+  X(failures, COUNTER, "failures_total", "Look-ups that failed.")                                \
+  X(refused, COUNTER, "refused_total", "Entries from it that were not intact.")                  \
+  X(too_old, COUNTER, "too_old_total", "Entries from it that were invalidated.")                 \
+  X(puts, COUNTER, "puts_total", "Entries that were sent to it.")                                \
+  X(put_failures, COUNTER, "put_failures_total", "Entries that could not be sent.")              \
+  X(dropped, COUNTER, "dropped_total", "Entries not sent because too many waited.")              \
+  X(sent, COUNTER, "invalidations_sent_total", "Invalidations told to other machines.")          \
+  X(received, COUNTER, "invalidations_received_total", "Invalidations that the log told.")       \
+  X(clears, COUNTER, "clears_total", "Times that nothing from before could be believed.")        \
+  X(bytes_in, COUNTER, "received_bytes_total", "Bytes of entries that came.")                    \
+  X(bytes_out, COUNTER, "sent_bytes_total", "Bytes of entries that went.")                       \
+  X(breaker_openings, COUNTER, "breaker_openings_total", "Times that it was given up for a while.") \
+  X(processes, GAUGE, "processes", "Processes that have such a tier.")                           \
+  X(ready, GAUGE, "ready", "Of these, those that follow its log and ask it.")                    \
+  X(breaker_open, GAUGE, "breaker_open", "Of these, those that have given it up for a while.")   \
+  X(behind, GAUGE, "behind", "Of these, those that know of invalidations not obeyed yet.")       \
+  X(unsent, GAUGE, "unsent", "Invalidations that other machines were not told of yet.")          \
+  X(queue_bytes, GAUGE, "queue_bytes", "Bytes of entries that wait to be sent.")                 \
+  X(p50_us, TIMES, "latency_p50_seconds", "How long half of the last look-ups took at most.")    \
+  X(p99_us, TIMES, "latency_p99_seconds", "How long 99 % of the last look-ups took at most.")    \
+  X(unsure_ms, SINCE, "unsure_seconds", "How long ago the log was surely read to its end.")
+/* clang-format on */
+
+/* The tier that machines share, as one process or all of a directory tell of it. */
+typedef struct nxc_remote {
+#define NXC_FIELD(field, kind, name, help) uint64_t field;
+  NXC_REMOTE_METRICS(NXC_FIELD)
+#undef NXC_FIELD
+} nxc_remote;
+
+/* Tells how it is now: counters are added to those of this process, the rest takes the
+ * place of what was told before.
+ * @param cache  the cache
+ * @param now    how it is
+ * @return OK; E_INVALID, E_FORKED. Any thread, does not block. */
+NXC_EXTERN int nxc_remote_tell(nxc_cache *cache, const nxc_remote *now);
+
+/* What is known without a view: the counters, and what this process told last.
+ * @param cache  the cache
+ * @param out    filled on OK
+ * @return OK; E_INVALID, E_FORKED. Any thread, does not block. */
+NXC_EXTERN int nxc_remote_get(nxc_cache *cache, nxc_remote *out);
+
+/* Of all processes; `processes` is 0 where none has such a tier.
+ * @param view  the view
+ * @param out   filled. One thread at a time, may block. */
+NXC_EXTERN void nxc_view_remote(const nxc_view *view, nxc_remote *out);
+
+/* ---- times and processes --------------------------------------------------- */
+
 /* What is timed: one in eight reads of the disk tier and puts into it, and every flush
  * of an invalidation. */
 typedef enum nxc_timed {
@@ -102,6 +163,7 @@ typedef struct nxc_process {
   int64_t pid;       /* 0: not to be seen from here (another container, or user)  */
   char command[128]; /* its command line, cut to fit; "" where pid is 0           */
   nxc_stats stats;   /* its own counters; those of the directory are not set      */
+  nxc_remote remote; /* what it tells of the tier that machines share             */
 } nxc_process;
 
 /* The processes that have the cache open, this view aside.
@@ -224,13 +286,13 @@ NXC_EXTERN int nxc_warm(nxc_cache *cache, int64_t max_ms, nxc_warmed *out);
 
 /* Everything that is told above, as Prometheus text.
  * @param view         the view, or NULL, as where a process has no disk tier
- * @param stats        the numbers where there is no view; else it may be NULL
+ * @param cache        whose numbers are told where there is no view; else it may be NULL
  * @param class_names  for the label `class`
  * @param classes      how many; classes beyond are left out
- * @return new text, to be freed with free(); NULL: out of memory. One thread at a time,
- * may block. */
-NXC_EXTERN char *nxc_metrics_text(nxc_view *view, const nxc_stats *stats,
-                                  const char *const *class_names, unsigned classes);
+ * @return new text, to be freed with free(); NULL: out of memory, or nothing to tell of.
+ * One thread at a time, may block. */
+NXC_EXTERN char *nxc_metrics_text(nxc_view *view, nxc_cache *cache, const char *const *class_names,
+                                  unsigned classes);
 
 #ifdef __cplusplus
 }

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "processes.h"
+#include "remote.h"
 #include "stats.h"
 #include "tags.h"
 #include "times.h"
@@ -255,6 +256,15 @@ void nxc_view_stats(const nxc_view *v, nxc_stats *out) {
   nxc__stats_disk(v->index, &v->ring, out);
 }
 
+void nxc_view_remote(const nxc_view *v, nxc_remote *out) {
+  int64_t now_ms = wall_ms();
+  *out = (nxc_remote){.gets = 0};
+  nxc__remote_sum(v->index, out);
+  for (int row = 0; row < NXC__COUNTER_ROWS; row++) {
+    if (nxc__row_is_live(v->index, row)) nxc__remote_add_gauges(v->index, row, now_ms, out);
+  }
+}
+
 void nxc_view_times(const nxc_view *v, nxc_timed what, nxc_times *out) {
   static const nxc__timed kinds[] = {NXC__TIMED_READ, NXC__TIMED_PUT, NXC__TIMED_MARK};
   nxc__times times;
@@ -264,14 +274,16 @@ void nxc_view_times(const nxc_view *v, nxc_timed what, nxc_times *out) {
                      nxc__times_quantile(&times, 0.99) / 1000};
 }
 
-static void read_counters(const nxc__index *x, int row, nxc_stats *out) {
+static void read_counters(const nxc__index *x, int row, nxc_process *out) {
   uint64_t words[NXC__COUNTERS];
   const nxc__word *from = x->counters + (size_t)row * NXC__COUNTERS;
   for (int i = 0; i < NXC__COUNTERS; i++) {
     words[i] = atomic_load_explicit(&from[i], memory_order_relaxed);
   }
-  nxc__stats_from(words, out);
-  nxc__stats_add_gauges(x, row, out);
+  nxc__stats_from(words, &out->stats);
+  nxc__stats_add_gauges(x, row, &out->stats);
+  nxc__remote_of_row(x, row, &out->remote);
+  nxc__remote_add_gauges(x, row, wall_ms(), &out->remote);
 }
 
 int nxc_view_processes(const nxc_view *v, nxc_process **out, size_t *count) {
@@ -283,7 +295,7 @@ int nxc_view_processes(const nxc_view *v, nxc_process **out, size_t *count) {
     list[i].pid = holders[i].pid;
     if (list[i].pid) nxc__process_command(list[i].pid, list[i].command, sizeof list[i].command);
     if (holders[i].counter_row >= 0) {
-      read_counters(v->index, holders[i].counter_row, &list[i].stats);
+      read_counters(v->index, holders[i].counter_row, &list[i]);
     }
   }
   free(holders);

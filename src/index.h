@@ -59,7 +59,8 @@ static inline int64_t nxc__clock_now(const nxc__clock *clock) {
   X(DISK_OVERFLOW, 9) X(DISK_MOVED, 10) X(CORRUPT, 11) X(DISK_ERRORS, 12)    \
   X(FLOOR_RAISES, 13) X(BYTES_WRITTEN, 14) X(BYTES_READ, 15) X(RETRIES, 16)  \
   X(MEMORY_EVICTIONS, 17)                                                    \
-  X(MEMORY_HITS, 32) X(DISK_HITS, 48) X(STALE_HITS, 64) X(MISSES, 80) X(PUTS, 96)
+  X(MEMORY_HITS, 32) X(DISK_HITS, 48) X(STALE_HITS, 64) X(MISSES, 80) X(PUTS, 96) \
+  X(REMOTE, 112) /* and 15 more: those of nxc_remote, in its order */
 /* clang-format on */
 
 enum {
@@ -76,6 +77,7 @@ enum {
   NXC__G_MEMORY_LIMIT,
   NXC__G_MEMORY_ITEMS,
   NXC__G_PINNED,
+  NXC__G_REMOTE = 480, /* to the end: nxc_remote, in its order */
 };
 
 /* ---- the mapping ----------------------------------------------------------- */

@@ -44,6 +44,23 @@ static void put_counters(FILE *to, const nxc_stats *s, const char *const *names,
 #undef COUNTER
 }
 
+/* ---- the tier that machines share ----------------------------------------------------- */
+
+static void put_remote(FILE *to, const nxc_remote *r) {
+  if (!r->processes) return;
+#define COUNTER(field, metric, help) put_number(to, "counter", metric, help, r->field);
+#define GAUGE(field, metric, help) put_number(to, "gauge", metric, help, r->field);
+#define TIMES(field, metric, help) put_gauge(to, metric, help, (double)r->field / 1e6);
+#define SINCE(field, metric, help) put_gauge(to, metric, help, (double)r->field / 1e3);
+#define PUT(field, kind, metric, help) kind(field, "remote_" metric, help)
+  NXC_REMOTE_METRICS(PUT)
+#undef PUT
+#undef SINCE
+#undef TIMES
+#undef GAUGE
+#undef COUNTER
+}
+
 /* ---- what a view tells beside them --------------------------------------------------- */
 
 static void put_times(FILE *to, const nxc_view *view) {
@@ -89,23 +106,26 @@ static void put_view(FILE *to, nxc_view *view) {
   put_gauge(to, "processes", "Processes that have the cache open.", (double)count);
 }
 
-char *nxc_metrics_text(nxc_view *view, const nxc_stats *stats, const char *const *class_names,
+char *nxc_metrics_text(nxc_view *view, nxc_cache *cache, const char *const *class_names,
                        unsigned classes) {
   char *text = NULL;
   size_t size = 0;
-  nxc_stats own = {.disk = 0};
+  nxc_stats stats = {.disk = 0};
+  nxc_remote remote = {.processes = 0};
+  if (view) {
+    nxc_view_stats(view, &stats);
+    nxc_view_remote(view, &remote);
+  } else if (nxc_stats_get(cache, &stats) < 0 || nxc_remote_get(cache, &remote) < 0) {
+    return NULL;
+  }
   FILE *to = open_memstream(&text, &size);
   if (!to) return NULL;
-  if (!stats) stats = &own;
-  if (view) {
-    nxc_view_stats(view, &own);
-    stats = &own;
-  }
   describe(to, "info", "gauge", "Who keeps the cache, and its release.");
   fprintf(to, "nextcache_info{engine=\"nextcache\",version=\"%s\"} 1\n", nxc_version());
   put_gauge(to, "up", "Whether the cache could be read.", 1);
-  put_gauge(to, "disk", "Whether there is a disk tier; 0: memory only.", stats->disk);
-  put_counters(to, stats, class_names, classes);
+  put_gauge(to, "disk", "Whether there is a disk tier; 0: memory only.", stats.disk);
+  put_counters(to, &stats, class_names, classes);
+  put_remote(to, &remote);
   if (view) put_view(to, view);
   if (fclose(to) == 0) return text;
   free(text);

@@ -8,7 +8,6 @@ const { imagesConfig } = require('./lib/config');
 const { deadAfterMs, pathTag } = require('./lib/tags');
 const { tagsToMark } = require('./lib/page-tags');
 const { theEngine, theEngines, theImages } = require('./lib/engine');
-const { remoteMetrics } = require('./lib/remote-metrics');
 const { version } = require('./package.json');
 
 const BY_CLASS = ['memory_hits', 'disk_hits', 'stale_hits', 'misses', 'puts'];
@@ -58,10 +57,9 @@ function stats() {
   return out;
 }
 
-/** The counters as Prometheus text: what `nextcache metrics` prints, and the tier that machines share. */
+/** The counters as Prometheus text: what `nextcache metrics` prints. */
 async function metrics() {
-  const text = await theEngine().metrics();
-  return typeof text === 'string' ? text + remoteMetrics(theEngine().remoteStats()) : METRICS_WITHOUT_CACHE;
+  return (await theEngine().metrics()) ?? METRICS_WITHOUT_CACHE;
 }
 
 const asList = (tags) => (typeof tags === 'string' ? [tags] : tags);

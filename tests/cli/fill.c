@@ -7,13 +7,14 @@
  *   mark TAG SECONDS       0: dead now; -: stale without an end
  *   remove KEY
  *   clear
+ *   share READY OPEN UNSENT LAG   tells of a tier that machines share; milliseconds
  *   ready
  *
  * Each is answered by a line: hit, stale or miss for a get, else done. In KEY and TAG
  * \xNN stands for a byte. It ends with its input; a pipe that stays open keeps it
  * alive as a server would be.
  */
-#include <nextcache.h>
+#include <nextcache_admin.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,6 +125,21 @@ static const char *do_get(void) {
   return rc == NXC_OK ? "hit" : rc == NXC_STALE ? "stale" : "miss";
 }
 
+static void do_share(void) {
+  nxc_remote r = {.processes = 1,
+                  .gets = 100,
+                  .hits = 75,
+                  .bytes_in = 2048,
+                  .bytes_out = 1024,
+                  .p50_us = 400,
+                  .p99_us = 9000};
+  r.ready = (uint64_t)number();
+  r.breaker_open = (uint64_t)number();
+  r.unsent = (uint64_t)number();
+  r.unsure_ms = (uint64_t)number();
+  if (nxc_remote_tell(cache, &r) != NXC_OK) die("cannot tell");
+}
+
 /* What a command answers; the other end waits for it. */
 static const char *obey(const char *command) {
   if (strcmp(command, "get") == 0) return do_get();
@@ -140,6 +156,8 @@ static const char *obey(const char *command) {
     nxc_remove(cache, word());
   } else if (strcmp(command, "clear") == 0) {
     nxc_clear(cache);
+  } else if (strcmp(command, "share") == 0) {
+    do_share();
   } else if (strcmp(command, "ready") != 0) {
     die(command);
   }

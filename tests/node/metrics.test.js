@@ -107,19 +107,6 @@ test('a cache that lives in memory says so', async () => {
   assert.equal(found.get('nextcache_memory_limit_bytes'), 50 * 2 ** 20);
 });
 
-test('the tier that machines share is told as well', () => {
-  const { remoteMetrics } = inPackage('lib/remote-metrics.js');
-  assert.equal(remoteMetrics(null), '');
-  const text = remoteMetrics({
-    state: 'down', latencyMs: 2.5, unsureMs: 7000, behind: true, breakerOpen: true, breakerOpenings: 2, gets: 5, hits: 3, unsent: 4 });
-  const found = samples(text);
-  assert.equal(found.get('nextcache_remote_gets_total'), 5);
-  assert.equal(found.get('nextcache_remote_breaker_openings_total'), 2);
-  assert.deepEqual(['ready', 'latency_seconds', 'unsure_seconds', 'behind', 'breaker_open', 'unsent']
-    .map((name) => found.get(`nextcache_remote_${name}`)), [0, 0.0025, 7, 1, 1, 4]);
-  assert.equal(found.size, 9 + 0, text);
-});
-
 test('where Next’s own cache took over, it says so, and so does one line of the log', async () => {
   const { stdout, stderr } = await runScript(
     `const { GET } = require(process.env.NXC_PACKAGE + '/metrics.js');

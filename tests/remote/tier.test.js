@@ -305,7 +305,7 @@ test('the metrics of a process tell how the shared tier is', async () => {
   };
   const [sent, got] = [await numbers(a), await numbers(b)];
   for (const [name, value] of [['ready', 1], ['breaker_open', 0], ['behind', 0], ['unsent', 0], ['queue_bytes', 0]]) assert.equal(got.get(name), value, name);
-  for (const name of ['gets_total', 'hits_total', 'received_bytes_total', 'latency_seconds']) assert.ok(got.get(name) > 0, name);
+  for (const name of ['gets_total', 'hits_total', 'received_bytes_total', 'latency_p50_seconds', 'latency_p99_seconds']) assert.ok(got.get(name) > 0, name);
   for (const name of ['puts_total', 'sent_bytes_total', 'invalidations_sent_total']) assert.ok(sent.get(name) > 0, name);
   assert.ok(got.get('unsure_seconds') < 10); // the lag: of a log that is read all the time
 });

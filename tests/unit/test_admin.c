@@ -337,12 +337,83 @@ static int child(const char *dir, int told) {
   for (;;) pause();
 }
 
+/* As child(), but with a tier that machines share, of which it tells. */
+static int sharing_child(const char *dir, int told) {
+  nxc_cache *cache = test_open(dir);
+  nxc_remote now = {.gets = 3, .hits = 2, .processes = 1, .p99_us = 700, .unsure_ms = 100};
+  int rc = nxc_remote_tell(cache, &now);
+  now = (nxc_remote){
+      .gets = 1, .processes = 1, .breaker_open = 1, .p99_us = 900, .unsent = 4, .unsure_ms = 60000};
+  rc |= nxc_remote_tell(cache, &now);
+  if (rc != NXC_OK || write(told, "x", 1) != 1) return 1;
+  for (;;) pause();
+}
+
 static nxc_process process_of(const nxc_process *list, size_t count, pid_t pid) {
   for (size_t i = 0; i < count; i++) {
     if (list[i].pid == pid) return list[i];
   }
   fail_msg("process %d is not in the list of %zu", (int)pid, count);
   return (nxc_process){.pid = 0};
+}
+
+static void what_is_told_of_the_shared_tier_ends_with_its_process(void **state) {
+  rig *r = *state;
+  int told[2];
+  char byte, descriptor[16];
+  nxc_remote total;
+  nxc_process *list;
+  size_t count;
+  nxc_view *view = view_of(r->dir);
+  nxc_view_remote(view, &total);
+  assert_int_equal(total.processes, 0);
+  const nxc_remote here = {.gets = 10, .processes = 1, .ready = 1, .p99_us = 200, .unsure_ms = 5};
+  assert_int_equal(nxc_remote_tell(r->cache, &here), NXC_OK);
+  assert_int_equal(nxc_remote_tell(r->cache, NULL), NXC_E_INVALID);
+  assert_int_equal(pipe(told), 0);
+  snprintf(descriptor, sizeof descriptor, "%d", told[1]);
+  pid_t pid = test_spawn((const char *const[]){"--sharing", r->dir, descriptor, NULL});
+  assert_int_equal(read(told[0], &byte, 1), 1);
+
+  nxc_view_remote(view, &total);
+  assert_int_equal(total.gets, 14); /* counters rise */
+  assert_int_equal(total.processes, 2);
+  assert_int_equal(total.ready, 1);
+  assert_int_equal(total.breaker_open, 1);
+  assert_int_equal(total.unsent, 4);
+  assert_int_equal(total.p99_us, 900); /* the worst of them */
+  assert_in_range(total.unsure_ms, 60000, 180000);
+  assert_int_equal(nxc_view_processes(view, &list, &count), NXC_OK);
+  assert_int_equal(process_of(list, count, pid).remote.gets, 4);
+  assert_int_equal(process_of(list, count, pid).remote.p99_us, 900);
+  assert_int_equal(process_of(list, count, getpid()).remote.ready, 1);
+  free(list);
+
+  kill(pid, SIGKILL);
+  test_wait(pid);
+  nxc_view_remote(view, &total);
+  assert_int_equal(total.gets, 14); /* what it counted stays, what it was does not */
+  assert_int_equal(total.hits, 2);
+  assert_int_equal(total.processes, 1);
+  assert_int_equal(total.breaker_open + total.unsent, 0);
+  assert_int_equal(total.p99_us, 200);
+  assert_in_range(total.unsure_ms, 5, 50000);
+  nxc_remote own;
+  assert_int_equal(nxc_remote_get(r->cache, &own), NXC_OK);
+  assert_int_equal(own.gets, 14);
+  assert_int_equal(own.processes, 1);
+  char *text = nxc_metrics_text(view, NULL, NULL, 0);
+  assert_non_null(strstr(text, "\nnextcache_remote_gets_total 14\n"));
+  assert_non_null(strstr(text, "\nnextcache_remote_ready 1\n"));
+  assert_non_null(strstr(text, "\nnextcache_remote_latency_p99_seconds 0.0002\n"));
+  free(text);
+  text = nxc_metrics_text(NULL, r->cache, NULL, 0);
+  assert_non_null(strstr(text, "\nnextcache_remote_processes 1\n"));
+  free(text);
+  assert_null(nxc_metrics_text(NULL, NULL, NULL, 0));
+  nxc_view_close(view);
+  close(told[0]);
+  close(told[1]);
 }
 
 static void processes_are_named_with_their_counters(void **state) {
@@ -390,6 +461,7 @@ static void processes_are_named_with_their_counters(void **state) {
 
 int main(int argc, char **argv) {
   if (argc == 4 && strcmp(argv[1], "--child") == 0) return child(argv[2], atoi(argv[3]));
+  if (argc == 4 && strcmp(argv[1], "--sharing") == 0) return sharing_child(argv[2], atoi(argv[3]));
 #define WITH_CACHE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(where_nothing_is_nothing_is_made),
@@ -407,6 +479,7 @@ int main(int argc, char **argv) {
       WITH_CACHE(a_view_is_over_when_the_cache_is_cleared),
       WITH_CACHE(evictions_are_counted_for_all),
       WITH_CACHE(processes_are_named_with_their_counters),
+      WITH_CACHE(what_is_told_of_the_shared_tier_ends_with_its_process),
   };
 #undef WITH_CACHE
   return cmocka_run_group_tests_name("admin", tests, NULL, NULL);

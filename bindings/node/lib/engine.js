@@ -182,6 +182,7 @@ class Engine {
       readRecord: (record, softTags) => readFound(native, native.readRecord(record, softTags)),
       putRecords: (records) => settled((done) => native.putRecords(records, done)),
       dropRecord: (record) => native.dropRecord(record),
+      tell: (numbers) => native.tellRemote(numbers),
     });
   }
 
@@ -342,6 +343,7 @@ class Engine {
   metrics() {
     if (!this.available) return null;
     const { dir, diskBytes } = this.config;
+    this.#remote?.tell(); // what it told last may be a second old
     return settled((done) => this.#native.metrics(diskBytes > 0 ? dir : '', done));
   }
 }

@@ -490,6 +490,27 @@ static napi_value stats_method(napi_env env, napi_callback_info info) {
   return ok ? object : NULL;
 }
 
+static bool get_number(napi_env env, napi_value object, const char *name, uint64_t *out) {
+  napi_value value;
+  double number;
+  if (napi_get_named_property(env, object, name, &value) != napi_ok ||
+      napi_get_value_double(env, value, &number) != napi_ok || !(number >= 0))
+    return false;
+  *out = number < 0x1p53 ? (uint64_t)number : UINT64_C(1) << 53;
+  return true;
+}
+
+/* tellRemote(numbers): an object with the fields of nxc_remote under their C names. */
+static napi_value tell_remote_method(napi_env env, napi_callback_info info) {
+  arguments args;
+  nxc_remote told;
+  bool ok = arguments_read(&args, env, info, 1);
+#define GET(field, kind, name, help) ok = ok && get_number(env, args.argv[0], #field, &told.field);
+  NXC_REMOTE_METRICS(GET)
+#undef GET
+  return arguments_end(&args, ok ? nxc_remote_tell(args.cache->cache, &told) : NXC_E_INVALID);
+}
+
 /* ---- what takes long: on a worker ---------------------------------------------------- */
 
 typedef struct job {
@@ -542,10 +563,8 @@ static void metrics_run(job *self) {
   static const char *const classes[] = {"other",   "pages",     "routes",
                                         "fetches", "use-cache", "images"};
   nxc_view *view = NULL;
-  nxc_stats stats;
   if (*self->dir) nxc_view_open(&view, self->dir, NULL, 0);
-  if (nxc_stats_get(self->cache, &stats) >= 0)
-    self->text = nxc_metrics_text(view, &stats, classes, sizeof classes / sizeof *classes);
+  self->text = nxc_metrics_text(view, self->cache, classes, sizeof classes / sizeof *classes);
   nxc_view_close(view);
 }
 
@@ -613,6 +632,7 @@ bool nxn_calls_define(napi_env env, napi_value object, nxn_cache *cache) {
       {"whyTag", why_tag_method},
       {"setMemory", set_memory_method},
       {"stats", stats_method},
+      {"tellRemote", tell_remote_method},
       {"metrics", metrics_method},
       {"warm", warm_method},
       {"unchanged", unchanged_method},

@@ -13,6 +13,7 @@ const { Breaker } = require('./breaker');
 const { connector, pause, within } = require('./connection');
 const { Follower } = require('./follower');
 const { InvalidationLog } = require('./invalidation-log');
+const { Latencies } = require('./latencies');
 const { PutQueue } = require('./put-queue');
 const { HEAD_BYTES, readHead, unwrap, wrap, writeBirth } = require('./envelope');
 const { Unsent } = require('./unsent');
@@ -25,7 +26,6 @@ const HEARTBEAT_ANSWER_MS = 500;
 const HEARTBEATS_MISSED = 3;
 const ENTRIES_KEPT = 100000; // of the log
 const UNSURE_LEAST_MS = 2000; // the log is heard of once a second
-const SMOOTHING = 0.05;
 
 /** The one-shot form, which Node has since 20.12, costs half. */
 const sha256 = crypto.hash
@@ -56,7 +56,7 @@ class Remote {
   #closed = false;
   #behind; // the place in the log at which the last heartbeat saw more of it
   #numbers = { gets: 0, hits: 0, misses: 0, failures: 0, refused: 0, tooOld: 0, puts: 0, putFailures: 0, sent: 0, bytesIn: 0, bytesOut: 0 };
-  #latencyMs = 0;
+  #latencies = new Latencies();
   #problem = 'not connected yet';
 
   /**
@@ -189,6 +189,7 @@ class Remote {
 
   /** Follows what a read has shown about the server. */
   #note(began, error) {
+    if (!error || error.code === 'DEADLINE') this.#latencies.add(performance.now() - began);
     if (error) {
       this.#numbers.failures++;
       // What fails at once costs a request nothing: only waiting is to be avoided.
@@ -197,7 +198,6 @@ class Remote {
       this.#tell(error);
     } else {
       this.#breaker.success();
-      this.#latencyMs += SMOOTHING * (performance.now() - began - this.#latencyMs);
     }
   }
 
@@ -437,10 +437,12 @@ class Remote {
   stats() {
     const follower = this.#follower;
     const attached = follower.attached;
+    const [latencyP50Ms, latencyP99Ms] = this.#latencies.quantiles(0.5, 0.99);
     return {
       state: this.#breaker.isOpen ? 'open' : attached ? 'ready' : 'down',
       problem: attached && !this.#breaker.isOpen ? undefined : this.#problem,
-      latencyMs: this.#latencyMs,
+      latencyP50Ms,
+      latencyP99Ms,
       // Since when the log may have entries that are not obeyed here.
       unsureMs: follower.unsureMs,
       behind: this.#behind !== undefined,

@@ -5,11 +5,13 @@
 
 const { Promotions } = require('./promotions');
 const { Remote } = require('./remote');
+const { Telling } = require('./telling');
 const { CLASSES } = require('../classes');
 const { decode } = require('../codec');
 const { HEAD_BYTES } = require('./envelope');
 
 const STATE_KEY = 'nextcache:remote';
+const TELL_MS = 1000;
 
 // Images can be made again from what they were made of, and are large.
 const SHARED_CLASSES = new Set([CLASSES.pages, CLASSES.routes, CLASSES.fetches, CLASSES.useCache]);
@@ -28,6 +30,8 @@ class SharedTier {
   #here;
   #remote;
   #promotions;
+  #telling = new Telling();
+  #tellTimer;
 
   /** `here` is this machine's cache: engine.js says what it can do. */
   constructor(config, here) {
@@ -43,6 +47,8 @@ class SharedTier {
       save: (state) => here.put(STATE_KEY, CLASSES.other, [], {}, state),
     });
     this.#remote.start();
+    this.tell();
+    this.#tellTimer = setInterval(() => this.tell(), TELL_MS).unref();
   }
 
   #clearHere() {
@@ -55,7 +61,14 @@ class SharedTier {
     return parts ? decode(parts) : undefined;
   }
 
+  /** Tells those who look from outside how it is. */
+  tell() {
+    this.#here.tell(this.#telling.next(this.#remote.stats()));
+  }
+
   close() {
+    clearInterval(this.#tellTimer);
+    this.tell();
     this.#remote.close();
     this.#promotions.flush();
   }

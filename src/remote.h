@@ -1,0 +1,14 @@
+/* remote.h - what processes tell of the tier that machines share. */
+#ifndef NXC_REMOTE_H
+#define NXC_REMOTE_H
+
+#include "index.h"
+#include "nextcache_admin.h"
+
+/* The counters of all rows, or of one, and what the process of a row tells now, which is
+ * added to *out, of the tier that machines share. */
+void nxc__remote_sum(const nxc__index *index, nxc_remote *out);
+void nxc__remote_of_row(const nxc__index *index, int row, nxc_remote *out);
+void nxc__remote_add_gauges(const nxc__index *index, int row, int64_t now_ms, nxc_remote *out);
+
+#endif
