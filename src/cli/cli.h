@@ -222,6 +222,13 @@ json_t *cli_stats_json(const nxc_stats *stats);
 cli_text cli_pid(const nxc_process *process);
 nxc_slice cli_command_of(const nxc_process *process); /* borrowed */
 
+/* ---- the tier that machines share (shared.c) ----------------------------------------------------- */
+
+/* "ready"; "down": its log is not followed; "open": the breaker is; "1 of 2 ready"; "-": none. */
+cli_text cli_shared_state(const nxc_remote *remote);
+cli_style cli_shared_style(const nxc_remote *remote);
+json_t *cli_shared_json(const nxc_remote *remote); /* null: none */
+
 /* Shape, counters, times and processes, as `stats --json` has them (report.c); new, or
  * NULL: out of memory. */
 json_t *cli_report(const nxc_view *view);

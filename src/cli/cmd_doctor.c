@@ -198,6 +198,23 @@ static void look_at_counters(report *r, const nxc_stats *s, const nxc_shape *sha
   }
 }
 
+/* ---- the tier that machines share ----------------------------------------------------------- */
+
+static void look_at_shared(report *r, const nxc_view *view) {
+  nxc_remote remote;
+  nxc_view_remote(view, &remote);
+  if (!remote.processes) return;
+  bool well = remote.ready == remote.processes;
+  find(r, STALE, well ? FINE : BAD, "shared tier",
+       well ? NULL : "look at the network, and at the Valkey or Redis; the log has the reason",
+       "%s; its log was read to the end %s ago", cli_shared_state(&remote).text,
+       cli_duration((int64_t)remote.unsure_ms).text);
+  if (remote.unsent) {
+    find(r, STALE, BAD, "shared tier", "they are sent when it can be reached again",
+         "%s invalidations are not known to other machines", cli_count(remote.unsent).text);
+  }
+}
+
 /* ---- the processes ------------------------------------------------------------------------ */
 
 /* NEXT_CACHE_* of a process that differ from ours, as text; "" when none do. */
@@ -408,6 +425,7 @@ static void look_at_cache(report *r) {
     nxc_view_shape(view, &shape);
     look_at_space(r, &shape);
     look_at_counters(r, &stats, &shape);
+    look_at_shared(r, view);
   } else {
     find(r, ALL, rc == NXC_MISS ? NOTE : BAD, "cache", cli_view_remedy(rc), "%s", problem);
     if (rc == NXC_MISS) look_at_permissions(r);

@@ -86,6 +86,27 @@ static void print_processes(const nxc_process *list, size_t count) {
   if (!count) puts("       - no process has the cache open");
 }
 
+/* Nothing where no process has such a tier. */
+static void shared_row(const char *name, const nxc_remote *r) {
+  if (!r->processes) return;
+  printf("%8s  %s%-16s%s %9s %10s %9s %9s %9s %9s %8s\n", name, cli_style_of(cli_shared_style(r)),
+         cli_shared_state(r).text, cli_style_of(CLI_RESET),
+         cli_ratio((double)r->hits, (double)r->gets).text, cli_latency((double)r->p50_us).text,
+         cli_latency((double)r->p99_us).text, cli_duration((int64_t)r->unsure_ms).text,
+         cli_bytes(r->bytes_in).text, cli_bytes(r->bytes_out).text, cli_count(r->unsent).text);
+}
+
+static void print_shared(const nxc_view *view, const nxc_process *list, size_t count) {
+  nxc_remote total;
+  nxc_view_remote(view, &total);
+  if (!total.processes) return;
+  printf("\n%s%8s  %-16s %9s %10s %9s %9s %9s %9s %8s%s\n", cli_style_of(CLI_BOLD), "shared",
+         "state", "hit ratio", "half in", "99 %", "lag", "received", "sent", "unsent",
+         cli_style_of(CLI_RESET));
+  for (size_t i = 0; i < count; i++) shared_row(cli_pid(&list[i]).text, &list[i].remote);
+  shared_row("total", &total);
+}
+
 /* ---- the command ----------------------------------------------------------------------- */
 
 static int once(nxc_view *view, bool json) {
@@ -106,6 +127,7 @@ static int once(nxc_view *view, bool json) {
   print_classes(&stats);
   print_rest(&stats, &shape);
   print_times(view);
+  print_shared(view, list, count);
   print_processes(list, count);
   free(list);
   return CLI_OK;

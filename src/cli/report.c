@@ -47,9 +47,10 @@ static json_t *processes_json(const nxc_process *list, size_t count) {
     nxc_slice command = {list[i].command, strlen(list[i].command)};
     json_array_append_new(
         array,
-        json_pack("{s:o, s:o, s:o}", "pid",
+        json_pack("{s:o, s:o, s:o, s:o}", "pid",
                   list[i].pid ? json_integer((json_int_t)list[i].pid) : json_null(), "command",
-                  cli_json_text(command), "counters", cli_stats_json(&list[i].stats)));
+                  cli_json_text(command), "counters", cli_stats_json(&list[i].stats), "shared",
+                  cli_shared_json(&list[i].remote)));
   }
   return array;
 }
@@ -57,16 +58,18 @@ static json_t *processes_json(const nxc_process *list, size_t count) {
 json_t *cli_report(const nxc_view *view) {
   const char *dir = cli_where()->dir;
   nxc_stats stats;
+  nxc_remote remote;
   nxc_shape shape;
   nxc_process *list;
   size_t count;
   if (nxc_view_processes(view, &list, &count) != NXC_OK) return NULL;
   nxc_view_stats(view, &stats);
+  nxc_view_remote(view, &remote);
   nxc_view_shape(view, &shape);
-  json_t *report =
-      json_pack("{s:o, s:o, s:o, s:o, s:o}", "dir", cli_json_text((nxc_slice){dir, strlen(dir)}),
-                "cache", shape_json(&shape), "total", cli_stats_json(&stats), "times",
-                times_json(view), "processes", processes_json(list, count));
+  json_t *report = json_pack(
+      "{s:o, s:o, s:o, s:o, s:o, s:o}", "dir", cli_json_text((nxc_slice){dir, strlen(dir)}),
+      "cache", shape_json(&shape), "total", cli_stats_json(&stats), "times", times_json(view),
+      "shared", cli_shared_json(&remote), "processes", processes_json(list, count));
   free(list);
   return report;
 }

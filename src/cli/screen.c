@@ -29,6 +29,7 @@ typedef struct screen {
   int64_t began_ms, last_ms;
   size_t rounds;
   nxc_stats now, before;
+  nxc_remote remote;                 /* of all processes */
   double points[LINES][MOST_POINTS]; /* per second, the newest last; the ratio in percent */
 } screen;
 
@@ -217,15 +218,39 @@ static int draw_classes(const screen *s) {
   return rows;
 }
 
+/* One line, and only where there is such a tier. */
+static int draw_shared(const screen *s) {
+  const nxc_remote *r = &s->remote;
+  if (!r->processes) return 0;
+  fprintf(s->to, "  %-12s %s%s%s  lag %s  half in %s, 99 %% in %s  %s in, %s out", "shared tier",
+          cli_style_of(cli_shared_style(r)), cli_shared_state(r).text, cli_style_of(CLI_RESET),
+          cli_duration((int64_t)r->unsure_ms).text, cli_latency((double)r->p50_us).text,
+          cli_latency((double)r->p99_us).text, cli_bytes(r->bytes_in).text,
+          cli_bytes(r->bytes_out).text);
+  if (r->unsent) {
+    fprintf(s->to, "  %s%s unsent%s", cli_style_of(CLI_YELLOW), cli_count(r->unsent).text,
+            cli_style_of(CLI_RESET));
+  }
+  fputs(END, s->to);
+  return 1;
+}
+
 static void draw_processes(const screen *s, const nxc_process *list, size_t count, int rows) {
-  fprintf(s->to, "%s  %8s %11s %11s %10s %9s  %s%s" END, cli_style_of(CLI_BOLD), "process", "hits",
-          "misses", "ratio", "memory", "command", cli_style_of(CLI_RESET));
+  const char *shared = s->remote.processes ? "shared" : "";
+  fprintf(s->to, "%s  %8s %11s %11s %10s %9s  %-*s%s%s" END, cli_style_of(CLI_BOLD), "process",
+          "hits", "misses", "ratio", "memory", *shared ? 8 : 0, shared, "command",
+          cli_style_of(CLI_RESET));
   for (size_t i = 0; i < count && (int)i < rows; i++) {
     const nxc_stats *of = &list[i].stats;
     uint64_t hits = cli_sum(of->memory_hits) + cli_sum(of->disk_hits), misses = cli_sum(of->misses);
     fprintf(s->to, "  %8s %11s %11s %10s %9s  ", cli_pid(&list[i]).text, cli_count(hits).text,
             cli_count(misses).text, cli_ratio((double)hits, (double)(hits + misses)).text,
             cli_bytes(of->memory_bytes).text);
+    if (*shared) {
+      const nxc_remote *remote = &list[i].remote;
+      fprintf(s->to, "%s%-8s%s", cli_style_of(cli_shared_style(remote)),
+              cli_shared_state(remote).text, cli_style_of(CLI_RESET));
+    }
     cli_put_text(s->to, cli_command_of(&list[i]));
     fputs(END, s->to);
   }
@@ -253,8 +278,9 @@ static void draw(const screen *s, const nxc_shape *shape, const nxc_process *lis
   bar(s, "disk", n->disk_bytes, n->disk_limit_bytes, cli_bytes);
   bar(s, "entries", shape->slots_used, shape->slots, cli_count);
   bar(s, "marked tags", shape->tag_rows_used, shape->tag_rows, cli_count);
+  int rows = size.ws_row - (*gap ? 22 : 17) - draw_shared(s);
   fputs(gap, s->to);
-  int rows = size.ws_row - (*gap ? 22 : 17) - draw_classes(s);
+  rows -= draw_classes(s);
   fputs(gap, s->to);
   draw_processes(s, list, count, rows < 1 ? 1 : rows > MOST_PROCESSES ? MOST_PROCESSES : rows);
 }
@@ -296,6 +322,7 @@ static int look(screen *s) {
   size_t count;
   s->before = s->now;
   nxc_view_stats(s->view, &s->now);
+  nxc_view_remote(s->view, &s->remote);
   nxc_view_shape(s->view, &shape);
   if (nxc_view_processes(s->view, &list, &count) != NXC_OK) return CLI_UNREADABLE;
   int64_t now = cli_now_ms(), since = now - s->last_ms;
