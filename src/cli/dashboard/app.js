@@ -217,6 +217,27 @@ function showTimes(times) {
   ], Object.keys(names), '');
 }
 
+/** Hidden where no process has a tier that machines share. */
+function showShared(total, list) {
+  byId('shared-part').hidden = !total;
+  if (!total) return;
+  const rows = list.filter((p) => p.shared).map((p) => ({ name: p.pid === null ? '?' : String(p.pid), ...p.shared }));
+  text('shared-note', `${many(total.breaker_openings, 'time')} given up for a while, ${many(total.sent, 'invalidation')} told to other machines, `
+    + `${count(total.received)} read in the log, ever`);
+  const state = (s) => element('span', s.state, s.ready < s.processes ? 'bad' : '');
+  table('shared', [
+    ['Process', (s) => s.name, NUMBER],
+    ['State', state],
+    ['Lag', (s) => duration(s.unsure_ms), NUMBER],
+    ['Half within', (s) => latency(s.p50_us), NUMBER],
+    ['99 %', (s) => latency(s.p99_us), NUMBER],
+    ['Hit ratio', (s) => percent(s.hits, s.gets), NUMBER],
+    ['Received', (s) => bytes(s.bytes_in), NUMBER],
+    ['Sent', (s) => bytes(s.bytes_out), NUMBER],
+    ['Unsent', (s) => count(s.unsent), NUMBER],
+  ], [...rows, { name: 'all', ...total }], '');
+}
+
 function showProcesses(list) {
   text('processes-note', `${many(list.length, 'process has', 'processes have')} the cache open`);
   const misses = (p) => sum(p.counters.misses);
@@ -298,6 +319,7 @@ function showData(data) {
     showTiers(data.total, data.cache);
     showClasses(data.total, classes);
     showTimes(data.times);
+    showShared(data.shared, data.processes);
     showProcesses(data.processes);
   }
   drawPlots();
