@@ -125,6 +125,8 @@ test('the breaker opens after five failures, longer each time, and lets one call
     breaker.failure();
   }
   assert.deepEqual(waits, [1000, 2000, 4000, 8000, 16000, 30000, 30000]);
+  for (let i = 0; i < 50; i++) breaker.failure(); // of calls that were under way
+  assert.equal(breaker.openings, 8);
   now += 30000;
   assert.ok(breaker.allows());
   breaker.success();

@@ -1,11 +1,12 @@
 'use strict';
 // Keeps requests away from a server that does not answer. After so many failures in a
-// row nothing is asked for a while, which doubles each time; then one call is let
-// through, and what becomes of it decides.
+// row nothing is asked for a while, which doubles each time; then one call, which is no
+// request's, is let through, and what becomes of it decides.
 
 class Breaker {
   #failures = 0;
   #openings = 0;
+  #inARow = 0; // of them
   #openUntil = 0;
   #trying = false;
 
@@ -17,7 +18,7 @@ class Breaker {
     return this.#openUntil > 0;
   }
 
-  /** How often it has opened since the server was last well. */
+  /** How often it has opened. */
   get openings() {
     return this.#openings;
   }
@@ -32,13 +33,16 @@ class Breaker {
   success() {
     this.#failures = 0;
     if (this.#openUntil > 0) this.close();
-    else this.#openings = 0;
+    else this.#inARow = 0;
   }
 
   failure() {
+    const wasTrial = this.#trying;
     this.#trying = false;
-    if (++this.#failures < this.limit && this.#openUntil === 0) return;
-    const ms = Math.min(this.longestMs, this.shortestMs * 2 ** this.#openings++);
+    // Those that were under way when it opened make it no longer.
+    if (this.isOpen ? !wasTrial : ++this.#failures < this.limit) return;
+    this.#openings++;
+    const ms = Math.min(this.longestMs, this.shortestMs * 2 ** this.#inARow++);
     // Half of it is chance, so that ten machines do not come back at once.
     this.#openUntil = this.now() + ms * (0.5 + this.random() / 2);
     this.#failures = 0;

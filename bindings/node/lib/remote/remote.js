@@ -55,7 +55,7 @@ class Remote {
   #unsent;
   #closed = false;
   #behind; // the place in the log at which the last heartbeat saw more of it
-  #numbers = { gets: 0, hits: 0, misses: 0, failures: 0, refused: 0, tooOld: 0, puts: 0, putFailures: 0, sent: 0, bytesIn: 0, bytesOut: 0 };
+  #numbers = { gets: 0, hits: 0, misses: 0, failures: 0, deadlines: 0, refused: 0, tooOld: 0, puts: 0, putFailures: 0, sent: 0, bytesIn: 0, bytesOut: 0 };
   #latencies = new Latencies();
   #problem = 'not connected yet';
 
@@ -157,14 +157,19 @@ class Remote {
       if (!this.#commands || this.#closed) continue;
       try {
         await this.#beat();
-        // The server answers again, or as the breaker's one trial.
-        if (this.#breaker.isOpen && (failures > 0 || this.#breaker.allows())) this.#breaker.close();
+        if (this.#breaker.isOpen) await this.#tryAgain(failures > 0);
         if (this.#unsent.size > 0 && this.#follower.attached) await this.#changed();
         failures = 0;
       } catch {
         if (++failures % HEARTBEATS_MISSED === 0) this.#replaceCommands();
       }
     }
+  }
+
+  /** No request is let through to see whether the server is well again: this does, when it is time. */
+  async #tryAgain(wasAway) {
+    if (wasAway) this.#breaker.close();
+    else if (this.#breaker.allows()) await this.#ask(this.#nameOf(''));
   }
 
   /** A peer that vanished without a word leaves a connection that looks well. */
@@ -193,8 +198,12 @@ class Remote {
     if (error) {
       this.#numbers.failures++;
       // What fails at once costs a request nothing: only waiting is to be avoided.
-      if (error.code === 'DEADLINE') this.#breaker.failure();
-      else this.#breaker.settle();
+      if (error.code !== 'DEADLINE') {
+        this.#breaker.settle();
+      } else {
+        this.#numbers.deadlines++;
+        this.#breaker.failure();
+      }
       this.#tell(error);
     } else {
       this.#breaker.success();
@@ -222,7 +231,7 @@ class Remote {
 
   #lookIntoLog() {
     if (!this.#config.strict) return undefined;
-    if (!this.#follower.attached || !this.#breaker.allows()) return false;
+    if (!this.#follower.attached || this.#breaker.isOpen) return false;
     const began = performance.now();
     return within(this.#config.getMs, this.#follower.catchUp(this.#send), 'reading the log', true).then(
       () => (this.#note(began), true),
@@ -261,7 +270,7 @@ class Remote {
   read(key) {
     const joined = this.#reads.get(key);
     if (joined) return joined.done;
-    if (!this.#follower.attached || !this.#breaker.allows()) return undefined;
+    if (!this.#follower.attached || this.#breaker.isOpen) return undefined;
     const reading = { done: undefined, superseded: false };
     this.#reads.set(key, reading);
     reading.done = this.#read(key, reading);
