@@ -116,7 +116,12 @@ test('sentinels: the replica takes over, and nothing of before the loss is belie
   assert.equal(await get(pods[0], 'kept'), null);
   // Sentinels that miss each other's vote try again after twice their timeout.
   await eventually(async () => /role:master/.test(await replica.ask('INFO', 'replication').catch(() => '')), 30000);
+  const began = performance.now();
   await eventually(async () => (await pods[0].stats()).unsent === 0);
+  await ready(...pods);
+  const ms = performance.now() - began;
+  console.log(`failed over: well again ${ms.toFixed(0)} ms after the replica took over`);
+  assert.ok(ms < (long ? 2000 : 8000), `${ms} ms`);
   await eventually(async () => (await get(pods[1], 'kept')) === null);
   await eventually(async () => {
     await set(pods[0], 'after', 'value');
