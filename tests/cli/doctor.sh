@@ -57,7 +57,8 @@ nc doctor --symptom stale --json
 has 'damage that was met' "$code $(state damage)" '^1 problem: 1 entry found damaged'
 
 # Limits, rights, and the memory of a container.
-(ulimit -f 64 && exec "$build/tests/cli/cli_fill" "$dir" 16 < <(exec sleep 600)) &
+mkfifo "$work/silence"
+(ulimit -f 64 && exec "$build/tests/cli/cli_fill" "$dir" 16 <>"$work/silence") &
 limited=$!
 has_it_open() { nc stats --dir "$dir" --json && json '.processes[].pid' | grep -qx "$limited"; }
 eventually has_it_open
