@@ -35,6 +35,7 @@ const CHANGES = [
   ['nothing', () => {}, true],
   ['the site has a middleware for another path', (site) => site.write(MANIFESTS[0], middleware([{ regexp: '^/admin$', originalSource: '/admin' }])), true],
   ['the site has a middleware for this path', (site) => site.write(MANIFESTS[0], middleware([any]))],
+  ['a middleware for /LONG, in other letters', (site) => site.write(MANIFESTS[0], middleware([{ regexp: '^/LONG$' }]))],
   ['a middleware for all paths but /LONG, in other letters', (site) => site.write(MANIFESTS[0], middleware([{ regexp: '^/(?!LONG).*$' }]))],
   ['a middleware for all paths but this one', (site) => site.write(MANIFESTS[0], middleware([{ regexp: '^/(?!long).*$' }])), true],
   ['a matcher of the middleware has `has`', (site) => site.write(MANIFESTS[0], middleware([{ regexp: '^/admin$', has: condition }]))],
@@ -119,6 +120,16 @@ async function checkRequests(folder, next) {
     }
     assert.equal((await counters(server)).served, before.served);
   });
+  for (const [path, name, value] of [['/u/cookie', 'set-cookie', /^seen=1$/], ['/varied', 'vary', /user-agent/i]]) {
+    await check(`an answer with ${name} is never repeated here`, async () => {
+      for (let times = 0; times < 3; times += 1) await ask(server.port, path);
+      const { served } = await counters(server);
+      const { headers } = await ask(server.port, path);
+      assert.equal(headers['x-nextjs-cache'], 'HIT');
+      assert.match(String(headers[name]), value);
+      assert.equal((await counters(server)).served, served);
+    });
+  }
   await server.end();
 }
 

@@ -7,6 +7,7 @@ module.exports = {
   turbopack: { root },
   headers: async () => [
     { source: '/products/:path*', headers: [{ key: 'x-shop', value: 'open' }] },
+    { source: '/u/cookie', headers: [{ key: 'set-cookie', value: 'seen=1' }] },
     { source: '/ruled', has: [{ type: 'cookie', key: 'beta' }], headers: [{ key: 'x-beta', value: 'yes' }] },
   ],
   redirects: async () => [{ source: '/old', destination: '/', permanent: true }],
