@@ -3,7 +3,8 @@
  *
  *   get       hits in memory, without reading the bytes
  *   disk_get  hits on disk, without a memory tier
- *   put       to memory and disk
+ *   put       to memory and disk, in a ring whose pages exist, as those of `file` do
+ *   new_put   the same in a new ring: the kernel makes the pages, as it does once for each
  *   pread, pwrite   the same 4 KB alone, in a file that exists
  *   copy      memcpy of 4 KB, from place to place in 64 MB
  *   flush     microseconds of one msync of one page of a mapped file
@@ -34,6 +35,7 @@
 
 #define KEYS 12000
 #define SIZE 4096
+#define BOUND (UINT64_C(256) << 20) /* of either tier */
 #define AREA (UINT64_C(64) << 20)
 #define BATCH 64 /* operations between two looks at the clock */
 #define THREADS_MAX 2
@@ -162,7 +164,7 @@ static void open_cache(const char *root, const char *name, uint64_t memory_bytes
   nxc_options_init(&options);
   options.dir = dir;
   options.memory_bytes = memory_bytes;
-  options.disk_bytes = UINT64_C(256) << 20;
+  options.disk_bytes = BOUND;
   if (nxc_open(&cache, &options) != NXC_OK) fail("nxc_open");
 }
 
@@ -171,9 +173,11 @@ static void put_all(void) {
 }
 
 static void measure_cache(const char *root) {
-  open_cache(root, "memory", UINT64_C(256) << 20);
+  open_cache(root, "memory", BOUND);
   put_all();
   measure("get", do_get);
+  measure("new_put", do_put);
+  for (uint64_t bytes = 0; bytes < BOUND; bytes += KEYS * SIZE) put_all();
   measure("put", do_put);
   put_all(); /* those that were not put for a whole round of the ring are gone */
   nxc_close(cache);
