@@ -111,22 +111,22 @@ NXC_EXTERN void nxc_view_stats(const nxc_view *view, nxc_stats *out);
 
 /* The tier that machines share, as one process or all of a directory tell of it. */
 typedef struct nxc_remote {
-#define NXC_FIELD(field, kind, name, help) uint64_t field;
-  NXC_REMOTE_METRICS(NXC_FIELD)
-#undef NXC_FIELD
+#define NXC__X(field, kind, name, help) uint64_t field;
+  NXC_REMOTE_METRICS(NXC__X)
+#undef NXC__X
 } nxc_remote;
 
 /* Tells how it is now: counters are added to those of this process, the rest takes the
  * place of what was told before.
  * @param cache  the cache
  * @param now    how it is
- * @return OK; E_INVALID, E_FORKED. Any thread, does not block. */
+ * @return OK; E_INVALID, E_FORKED. Any thread, never blocks. */
 NXC_EXTERN int nxc_remote_tell(nxc_cache *cache, const nxc_remote *now);
 
 /* What is known without a view: the counters, and what this process told last.
  * @param cache  the cache
  * @param out    filled on OK
- * @return OK; E_INVALID, E_FORKED. Any thread, does not block. */
+ * @return OK; E_INVALID, E_FORKED. Any thread, never blocks. */
 NXC_EXTERN int nxc_remote_get(nxc_cache *cache, nxc_remote *out);
 
 /* Of all processes; `processes` is 0 where none has such a tier.
