@@ -7,7 +7,7 @@
  *
  * The cache must stay open until every callback has run; a pending call keeps
  * its loop alive. What waits for the disk runs on the loop's thread pool; only
- * where no worker can be had does the call itself wait for it.
+ * where no worker or no memory can be had does the call itself wait for it.
  */
 #ifndef NEXTCACHE_UV_H
 #define NEXTCACHE_UV_H
@@ -60,8 +60,7 @@ NXC_EXTERN int nxc_uv_unchanged(nxc_cache *cache, unsigned class_id, const uint6
  * @param entry     referenced until it is written
  * @param callback  for PENDING
  * @param arg       handed to it
- * @return as nxc_put_entry(); PENDING; E_NOMEM: nothing was done, and the old version of
- * the key is still there. The loop's thread, never blocks. */
+ * @return as nxc_put_entry(); PENDING. The loop's thread, never blocks. */
 NXC_EXTERN int nxc_uv_put(uv_loop_t *loop, nxc_cache *cache, nxc_entry *entry, nxc_uv_cb callback,
                           void *arg);
 
@@ -74,7 +73,7 @@ NXC_EXTERN int nxc_uv_put(uv_loop_t *loop, nxc_cache *cache, nxc_entry *entry, n
  * @param callback  for PENDING; its result is OK
  * @param arg       handed to it
  * @return OK and PENDING say that all are done or will be, not what came of each; E_INVALID,
- * E_FORKED, E_NOMEM: nothing was done. The loop's thread, never blocks. */
+ * E_FORKED: nothing was done. The loop's thread, never blocks. */
 NXC_EXTERN int nxc_uv_put_all(uv_loop_t *loop, nxc_cache *cache, nxc_entry *const *entries,
                               size_t count, nxc_uv_cb callback, void *arg);
 
@@ -87,7 +86,7 @@ NXC_EXTERN int nxc_uv_put_all(uv_loop_t *loop, nxc_cache *cache, nxc_entry *cons
  * @param dead_after_ms  as of nxc_mark()
  * @param callback       for PENDING
  * @param arg            handed to it
- * @return as nxc_mark(); PENDING; E_NOMEM: nothing was done. The loop's thread, never blocks. */
+ * @return as nxc_mark(); PENDING. The loop's thread, never blocks. */
 NXC_EXTERN int nxc_uv_mark(uv_loop_t *loop, nxc_cache *cache, const nxc_slice *tags,
                            size_t tag_count, int64_t dead_after_ms, nxc_uv_cb callback, void *arg);
 
@@ -97,8 +96,7 @@ NXC_EXTERN int nxc_uv_mark(uv_loop_t *loop, nxc_cache *cache, const nxc_slice *t
  * @param key       copied
  * @param callback  for PENDING
  * @param arg       handed to it
- * @return as nxc_remove(); PENDING; E_NOMEM: nothing was done. The loop's thread, never
- * blocks. */
+ * @return as nxc_remove(); PENDING. The loop's thread, never blocks. */
 NXC_EXTERN int nxc_uv_remove(uv_loop_t *loop, nxc_cache *cache, nxc_slice key, nxc_uv_cb callback,
                              void *arg);
 
@@ -107,8 +105,7 @@ NXC_EXTERN int nxc_uv_remove(uv_loop_t *loop, nxc_cache *cache, nxc_slice key, n
  * @param cache     the cache
  * @param callback  for PENDING
  * @param arg       handed to it
- * @return PENDING; E_NOMEM, E_INVALID, E_FORKED: nothing was done. The loop's thread, never
- * blocks. */
+ * @return as nxc_clear(); PENDING. The loop's thread, never blocks. */
 NXC_EXTERN int nxc_uv_clear(uv_loop_t *loop, nxc_cache *cache, nxc_uv_cb callback, void *arg);
 
 #ifdef __cplusplus

@@ -145,7 +145,11 @@ int nxc_uv_unchanged(nxc_cache *cache, unsigned class_id, const uint64_t stamp[4
   return stamp ? nxc__unchanged(cache, class_id, stamp) : 0;
 }
 
-/* ---- put, mark, remove, clear ------------------------------------------------------ */
+/* ---- put, mark, remove, clear ------------------------------------------------------
+ *
+ * Without memory or a worker they are done in the call: slow, but done. A put or a mark
+ * that was not made would leave an old version behind.
+ */
 
 typedef struct task {
   uv_work_t work;
@@ -186,7 +190,7 @@ static void task_done(uv_work_t *work, int status) {
 
 static int task_start(uv_loop_t *loop, task *t) {
   if (uv_queue_work(loop, &t->work, task_work, task_done) == 0) return NXC_PENDING;
-  int rc = t->run(t); /* no worker can be had: slow, but done */
+  int rc = t->run(t);
   free(t);
   return rc;
 }
@@ -211,7 +215,7 @@ int nxc_uv_put(uv_loop_t *loop, nxc_cache *cache, nxc_entry *entry, nxc_uv_cb ca
   int rc = check_call(loop, cache, callback);
   if (rc != NXC_OK) return rc;
   task *t = task_new(cache, run_put, (nxc_slice){NULL, 0}, callback, arg);
-  if (!t) return NXC_E_NOMEM;
+  if (!t) return nxc_put_entry(cache, entry);
   return begun(loop, t, nxc__put_begin(cache, entry, &t->put));
 }
 
@@ -242,7 +246,10 @@ int nxc_uv_put_all(uv_loop_t *loop, nxc_cache *cache, nxc_entry *const *entries,
   if (rc != NXC_OK || !count) return rc;
   if (!entries) return NXC_E_INVALID;
   batch *b = calloc(1, sizeof *b + count * sizeof *b->puts);
-  if (!b) return NXC_E_NOMEM;
+  if (!b) {
+    for (size_t i = 0; i < count; i++) (void)nxc_put_entry(cache, entries[i]);
+    return NXC_OK;
+  }
   b->callback = callback;
   b->arg = arg;
   for (size_t i = 0; i < count; i++) {
@@ -264,7 +271,7 @@ int nxc_uv_mark(uv_loop_t *loop, nxc_cache *cache, const nxc_slice *tags, size_t
   int rc = check_call(loop, cache, callback);
   if (rc != NXC_OK || !tag_count) return rc;
   task *t = task_new(cache, run_flush, (nxc_slice){NULL, 0}, callback, arg);
-  if (!t) return NXC_E_NOMEM;
+  if (!t) return nxc_mark(cache, tags, tag_count, dead_after_ms);
   rc = nxc__mark(cache, tags, tag_count, dead_after_ms, &t->store);
   if (rc == NXC_OK && t->store->disk) return task_start(loop, t);
   if (rc == NXC_OK) rc = run_flush(t);
@@ -277,7 +284,7 @@ int nxc_uv_remove(uv_loop_t *loop, nxc_cache *cache, nxc_slice key, nxc_uv_cb ca
   if (rc != NXC_OK) return rc;
   if (!nxc__is_sane(key)) return NXC_E_INVALID;
   task *t = task_new(cache, run_put, key, callback, arg);
-  if (!t) return NXC_E_NOMEM;
+  if (!t) return nxc_remove(cache, key);
   return begun(loop, t, nxc__remove_begin(cache, t->key, &t->put));
 }
 
@@ -289,5 +296,5 @@ int nxc_uv_clear(uv_loop_t *loop, nxc_cache *cache, nxc_uv_cb callback, void *ar
   int rc = check_call(loop, cache, callback);
   if (rc != NXC_OK) return rc;
   task *t = task_new(cache, run_clear, (nxc_slice){NULL, 0}, callback, arg);
-  return t ? task_start(loop, t) : NXC_E_NOMEM;
+  return t ? task_start(loop, t) : nxc_clear(cache);
 }

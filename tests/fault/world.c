@@ -311,15 +311,18 @@ static void act_loop(world *w) {
   if (rc != NXC_PENDING) nxc_entry_unref(found.entry);
   if (nxc_entry_create(w->cache, &r, &entry) == NXC_OK) {
     rc = nxc_uv_put(&loop, w->cache, entry, on_done, &called);
+    EXPECT(rc != NXC_E_NOMEM, "a put was not made");
     pending += rc == NXC_PENDING;
     w->new_allowed[LARGE] = rc >= 0;
     if (rc >= 0) forbid_old(w, LARGE);
     nxc_entry_unref(entry);
   }
   rc = nxc_uv_remove(&loop, w->cache, slice(keys[PLAIN]), on_done, &called);
+  EXPECT(rc != NXC_E_NOMEM, "a remove was not made");
   pending += rc == NXC_PENDING;
   if (rc >= 0) forbid_old(w, PLAIN);
   rc = nxc_uv_mark(&loop, w->cache, &tag, 1, 0, on_done, &called);
+  EXPECT(rc != NXC_E_NOMEM, "a mark was not made");
   pending += rc == NXC_PENDING;
   if (rc >= 0) forbid_old(w, SMALL);
   uv_run(&loop, UV_RUN_DEFAULT);
