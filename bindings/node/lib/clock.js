@@ -13,24 +13,26 @@ const { isNextBefore } = require('./next');
 const TOLERANCE_MS = 5;
 
 let offset = 0;
-let nextLooksAtTheWall; // found out at the first use, when Next is loaded
+let origin; // of Next's clock: found out at the first use, when Next is loaded; undefined where it looks at the wall
+let isOriginKnown = false;
 
 /** Wall time now, as records have it. */
 const wallNow = () => Date.now();
 /** The time that Next.js would call now. */
 function nextNow() {
-  nextLooksAtTheWall ??= isNextBefore(15);
-  return nextLooksAtTheWall ? wallNow() : performance.timeOrigin + performance.now();
+  if (!isOriginKnown) {
+    origin = isNextBefore(15) ? undefined : performance.timeOrigin;
+    isOriginKnown = true;
+  }
+  return origin === undefined ? wallNow() : origin + performance.now();
 }
 
 function currentOffset() {
   const before = nextNow();
   const apart = wallNow() - before;
+  if (Math.abs(apart - offset) <= TOLERANCE_MS) return offset;
   // A process that was stopped between the two readings has measured nothing.
-  const measured = nextNow() - before < TOLERANCE_MS / 2;
-  if (measured && Math.abs(apart - offset) > TOLERANCE_MS) {
-    offset = Math.abs(apart) > TOLERANCE_MS ? Math.round(apart) : 0;
-  }
+  if (nextNow() - before < TOLERANCE_MS / 2) offset = Math.abs(apart) > TOLERANCE_MS ? Math.round(apart) : 0;
   return offset;
 }
 

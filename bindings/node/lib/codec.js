@@ -177,14 +177,15 @@ function decode(parts) {
   const root = JSON.parse(parts[0]);
   const fixups = root[1];
   for (let f = 0; f < fixups.length; f++) {
-    const [path, code, argument] = fixups[f];
+    const fixup = fixups[f]; // not taken apart: that would go through an iterator
+    const path = fixup[0];
     let holder = root;
     let key = 0;
     for (let i = 0; i < path.length; i++) {
       holder = holder[key];
       key = path[i];
     }
-    holder[key] = fixed(code, argument, holder[key], parts);
+    holder[key] = fixed(fixup[1], fixup[2], holder[key], parts);
   }
   return root[0];
 }

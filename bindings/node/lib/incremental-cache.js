@@ -12,7 +12,7 @@ const { answerAgain, keepAnswer } = require('./answers');
 const { PendingBirths } = require('./births');
 const { BoundedMap } = require('./bounded-map');
 const { birthOfMade } = require('./dead-results');
-const { classOfKind } = require('./classes');
+const { CLASSES, classOfKind } = require('./classes');
 const { debug, reasonOf, warn, warnOnce } = require('./log');
 const { endRetention, isRetained, noteReturned, retain, retention } = require('./retention');
 const { answers, belongs, kindAsked } = require('./kinds');
@@ -107,10 +107,8 @@ class CacheHandler {
     try {
       const again = this.revalidatedTags.length === 0 ? answerAgain(this.#engine, key, context, this.serverDistDir) : undefined;
       if (again !== undefined) return again;
-      const kind = kindAsked(context);
-      if (kind === 'FETCH') return await this.#getFetch(key, context);
-      if (kind === 'IMAGE') return await getImage(key);
-      return await this.#getResponse(key, kind, context);
+      const answer = this.#look(key, kindAsked(context), context);
+      return answer instanceof Promise ? await answer : answer;
     } catch (error) {
       warn('get', `a get failed and was answered as a miss: ${error.stack}`);
       return null;
@@ -143,9 +141,15 @@ class CacheHandler {
 
   resetRequestCache() {}
 
+  /** The answer, or a promise of it where it has to be waited for. */
+  #look(key, kind, context) {
+    if (kind === 'FETCH') return this.#getFetch(key, context);
+    return kind === 'IMAGE' ? getImage(key) : this.#getResponse(key, kind, context);
+  }
+
   // ---- fetches and unstable_cache ---------------------------------------------------
 
-  async #getFetch(key, context) {
+  #getFetch(key, context) {
     const engine = this.#engine;
     const softTags = normalizeTags([...(context.tags ?? []), ...(context.softTags ?? [])]);
     const birth = this.#birthOfFetch(engine.birth(), softTags);
@@ -153,10 +157,12 @@ class CacheHandler {
     if (this.revalidatedTags.length > 0 && softTags.some((tag) => this.revalidatedTags.includes(tag))) {
       return this.#miss(key, 'FETCH', birth, 'revalidated by this request');
     }
-    const storage = fetchKey(key);
-    const classId = classOfKind('FETCH');
-    const pending = engine.getStored(storage, classId, softTags);
-    const found = pending instanceof Promise ? await pending : pending;
+    const found = engine.getStored(fetchKey(key), CLASSES.fetches, softTags);
+    if (found instanceof Promise) return found.then((late) => this.#foundFetch(key, context, softTags, birth, late));
+    return this.#foundFetch(key, context, softTags, birth, found);
+  }
+
+  #foundFetch(key, context, softTags, birth, found) {
     if (!found.stored) {
       const implicit = isBuilding() ? implicitFetches().get(key) : undefined;
       return implicit ?? this.#miss(key, 'FETCH', birth, reasonOf(found, 'dead'));
@@ -173,7 +179,8 @@ class CacheHandler {
     if (freshMs < 0) this.pending.begin(key, birth);
     if (found.result === STALE) this.stale.note(key, softTags, found.birth);
     debug?.('get', key, 'FETCH', freshMs < 0 && found.result === OK ? 'stale: expired' : hitInWords(found), found.inMemory ? 'memory' : 'disk');
-    return this.#answer({ key, context, directory: this.serverDistDir, classId }, found, { value, lastModified }, freshMs);
+    const asked = { key, context, directory: this.serverDistDir, classId: CLASSES.fetches };
+    return this.#answer(asked, found, { value, lastModified }, freshMs);
   }
 
   async #setFetch(key, value, context) {
@@ -203,8 +210,8 @@ class CacheHandler {
    * not rendered and may go on for hours; a build worker has one instance for all of its pages.
    */
   #birthOfFetch(now, softTags) {
-    const isRendered = !isBuilding() && !softTags.some(isOfRouteHandler);
-    return isRendered ? Math.min(now, this.readSince) : now;
+    if (now <= this.readSince) return now; // nothing was marked since
+    return isBuilding() || softTags.some(isOfRouteHandler) ? now : this.readSince;
   }
 
   /** The same of what a function returned, which may hold fetches that were stale. */
@@ -214,23 +221,31 @@ class CacheHandler {
 
   // ---- pages, route handlers and images ---------------------------------------------
 
-  async #getResponse(key, kind, context) {
+  #getResponse(key, kind, context) {
     const engine = this.#engine;
     const birth = engine.birth();
     const namespace = pageNamespace(this.serverDistDir);
     const storage = pageKey(namespace, key);
     if (!storage) return this.#miss(key, kind, birth, 'the build is under way');
-    const classId = classOfKind(kind);
-    const pending = engine.getStored(storage, classId);
-    const found = pending instanceof Promise ? await pending : pending;
-    if (!found.stored) {
-      const since = await servedSince(namespace);
-      const seed = await this.#getSeed(key, storage, kind, context, { birth, since });
-      const answer = seed.answer ?? this.#getNotFound(key, storage, kind, { birth, since }, found);
-      if (answer) return answer;
-      const ofSeed = found.why === 'absent' ? seed.why : undefined;
-      return this.#miss(key, kind, birth, ofSeed ?? (debug && (await reasonOfMiss(namespace, key, found))));
-    }
+    const asked = { key, storage, namespace, kind, context, birth };
+    const found = engine.getStored(storage, classOfKind(kind));
+    return found instanceof Promise ? found.then((late) => this.#foundResponse(asked, late)) : this.#foundResponse(asked, found);
+  }
+
+  /** What is handed out where nothing is stored. */
+  async #getUnstored({ key, storage, namespace, kind, context, birth }, found) {
+    const since = await servedSince(namespace);
+    const seed = await this.#getSeed(key, storage, kind, context, { birth, since });
+    const answer = seed.answer ?? this.#getNotFound(key, storage, kind, { birth, since }, found);
+    if (answer) return answer;
+    const ofSeed = found.why === 'absent' ? seed.why : undefined;
+    return this.#miss(key, kind, birth, ofSeed ?? (debug && (await reasonOfMiss(namespace, key, found))));
+  }
+
+  #foundResponse(asked, found) {
+    if (!found.stored) return this.#getUnstored(asked, found);
+    const engine = this.#engine;
+    const { key, storage, kind, context, birth } = asked;
     const { stored } = found;
     if (!answers(kind, stored.value)) return this.#miss(key, kind, birth, 'another kind');
     if (stored.seed) liveSeeds().set(storage, true);
@@ -244,7 +259,7 @@ class CacheHandler {
     debug?.('get', key, kind, hitInWords(found), found.inMemory ? 'memory' : 'disk');
     const answer = this.#hit({ key, storage, context }, found, value, stored.cacheControl);
     if (stored.seed || value !== stored.value || retention(storage)) return answer;
-    return this.#answer({ key, context, directory: this.serverDistDir, classId }, found, answer);
+    return this.#answer({ key, context, directory: this.serverDistDir, classId: classOfKind(kind) }, found, answer);
   }
 
   /** A stored value as this way of asking may see it; undefined for a miss. */
