@@ -56,13 +56,15 @@ function withoutRepeats(tags, deadAfter, owner, work) {
 async function revalidateTags(tags, durations, instance) {
   const list = typeof tags === 'string' ? [tags] : Array.isArray(tags) ? tags : [];
   if (list.length === 0) return;
-  forgetAnswers(); // a repeat changes what Next must be told of the time
-  for (const tag of normalizeTags(list)) heard().set(tag, Math.ceil(nextNow()));
   const deadAfter = deadAfterMs(durations);
   const work = currentWork();
   const fresh = withoutRepeats(list, deadAfter, work ?? instance, work);
+  // Before everything that only this process must know: all others obey it from here on.
+  const marking = theEngine().mark(tagsToMark(fresh), deadAfter);
+  forgetAnswers(); // a repeat changes what Next must be told of the time
+  for (const tag of normalizeTags(list)) heard().set(tag, Math.ceil(nextNow()));
   debug?.('revalidateTag', list, durations, fresh.length < list.length ? 'repeat' : '');
-  await theEngine().mark(tagsToMark(fresh), deadAfter);
+  await marking;
 }
 
 /**

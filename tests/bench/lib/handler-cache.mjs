@@ -26,8 +26,10 @@ export class HandlerCache {
     return this.handler.set(key, value, setContext);
   }
 
-  revalidateTag(tag) {
-    return this.#create().revalidateTag(tag);
+  /** What another request calls to revalidate; Next.js has made its instance when it began. */
+  revalidation() {
+    const handler = this.#create();
+    return (tag) => handler.revalidateTag(tag);
   }
 
   valueOf(answer) {

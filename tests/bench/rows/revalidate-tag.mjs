@@ -2,27 +2,38 @@
 //
 // Two processes share what a subject shares. One looks at an entry without end;
 // the other revalidates its tag. Both read the same monotonic clock.
-import { rmSync } from 'node:fs';
+import { rmSync, writeSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { entriesOf } from '../lib/entries.mjs';
 import { Figures, loadSubjects } from '../lib/compare.mjs';
 import { machineRounds } from '../lib/machine-rounds.mjs';
 import { scratchFolder } from '../lib/places.mjs';
 import { Redis } from '../lib/redis.mjs';
-import { digits } from '../lib/statistics.mjs';
+import { digits, summary } from '../lib/statistics.mjs';
 import { SubjectProcess } from '../lib/subject-process.mjs';
-import { each, fill as fillAll } from '../lib/timing.mjs';
+import { each, fill as fillAll, sleep } from '../lib/timing.mjs';
 
 const TAG = 'catalogue';
 const LOOKS_A_TURN = 20;
 const POOL = 'thread pool, one round trip';
+const FLUSH = 'thread pool, one page flushed';
+const PAGE_BYTES = 4096;
+const IN_A_ROW = 30;
+const PAUSE_MS = 5; // until the other process has surely seen what was stored
 
 export const title = 'revalidateTag: 1 000 and 100 000 entries under the tag';
 export const about = `The entries are stored anew before every round. "Until obeyed" is from just before the call until another process, which looks
 at one of the entries without end, misses it for the first time; "never" is longer than three seconds (@trieb.work answers from its memory for ten), and who
-was not obeyed once is not waited for again. Of 100 000 entries the others make one round. "Until it resolves" is the time of the promise.`;
+was not obeyed once is not waited for again. Of 100 000 entries the others make one round. "Until it resolves" is the time of the promise. "Until it
+returns" is that of the call alone, which is all that its thread does of it. "In a row" are both again, as the median of thirty that follow each other: before
+each an entry is stored, and seen by the other process. The flushed page is one of a file of its own, written and flushed on the pool of another process just afterwards:
+what the disk takes in that moment, while the kernel still writes what was stored.`;
 export const subjects = ['nextcache', 'next', 'fortedigital', 'trieb'];
-export const metrics = { resolves: 'µs until it resolves', obeyed: 'µs until obeyed by another process' };
+export const metrics = {
+  resolves: 'µs until it resolves', obeyed: 'µs until obeyed by another process', returns: 'µs until it returns',
+  obeyedAgain: 'µs until obeyed, in a row', returnsAgain: 'µs until it returns, in a row',
+};
 
 const settings = ({ smoke, rounds }) => [[1000, 10], [100_000, 5]].map(([most, roundsMost]) => {
   const entries = smoke ? Math.round(Math.sqrt(most)) : most;
@@ -61,12 +72,49 @@ export async function watch(cache, setting, _, number) {
 }
 
 export async function mark(cache) {
+  const revalidate = cache.revalidation();
   const begun = process.hrtime.bigint();
-  await cache.revalidateTag(TAG);
-  return { begun, resolved: process.hrtime.bigint() };
+  const marking = revalidate(TAG);
+  const returned = process.hrtime.bigint();
+  await marking;
+  return { begun, returned, resolved: process.hrtime.bigint() };
+}
+
+/** The same again and again, of an entry that is stored before each. */
+export async function markAgain(cache, setting, _, number) {
+  const calls = [];
+  for (let i = 0; i < IN_A_ROW; i += 1) {
+    cache.request();
+    await cache.set(probe(setting, number));
+    await sleep(PAUSE_MS);
+    calls.push(await mark(cache));
+  }
+  return calls;
+}
+
+/** When the entry was missed after it had been there, each time, in ns. */
+export async function watchAgain(cache, setting, context, number) {
+  const missed = [];
+  while (missed.length < IN_A_ROW && (await settle(cache, setting, context, number))) {
+    missed.push(await watch(cache, setting, context, number));
+  }
+  return missed;
 }
 
 export const roundTrip = async (cache) => (await each(50, () => cache.get())).wall;
+
+/** µs until a page of a file that has it already is on the disk: a flush, and one round trip to the pool. */
+export async function flushPage(_, __, ___, path) {
+  const file = await open(path, 'w');
+  const flush = () => {
+    writeSync(file.fd, Buffer.alloc(PAGE_BYTES, 1), 0, PAGE_BYTES, 0);
+    return file.datasync();
+  };
+  await flush();
+  const { wall } = await each(1, flush);
+  await file.close();
+  return wall;
+}
 
 // ---- in the runner ------------------------------------------------------------------
 
@@ -90,11 +138,20 @@ class Pair {
     const shared = await this.watcher.ask('call', { name: 'settle', argument: number });
     if (!shared) throw new Error('another process does not see what was stored');
     const watching = this.neverObeyed ? undefined : this.watcher.ask('call', { name: 'watch', argument: number });
-    await new Promise((resolve) => { setTimeout(resolve, 20); });
-    const { begun, resolved } = await this.marker.ask('call', { name: 'mark' });
+    await sleep(20);
+    const { begun, returned, resolved } = await this.marker.ask('call', { name: 'mark' });
     const obeyed = await watching;
     this.neverObeyed = obeyed === undefined;
-    return { resolves: us(begun, resolved), obeyed: this.neverObeyed ? Infinity : us(begun, obeyed) };
+    const values = { resolves: us(begun, resolved), obeyed: this.neverObeyed ? Infinity : us(begun, obeyed), returns: us(begun, returned) };
+    return this.subject.name === 'nextcache' ? { ...values, ...(await this.#again(number)) } : values;
+  }
+
+  async #again(number) {
+    const watching = this.watcher.ask('call', { name: 'watchAgain', argument: number });
+    const calls = await this.marker.ask('call', { name: 'markAgain', argument: number });
+    const missed = await watching;
+    const obeyed = calls.map(({ begun }) => [begun, missed.find((time) => time > begun)]).filter(([, time]) => time);
+    return { obeyedAgain: summary(obeyed.map(([begun, time]) => us(begun, time)))?.median, returnsAgain: summary(calls.map(({ begun, returned }) => us(begun, returned))).median };
   }
 
   async close() {
@@ -127,7 +184,9 @@ async function compareSetting(setting, loaded, figures, pool) {
           if (number >= 0) figures.add(setting.label, pair.subject.label, number, values);
         });
       }
-      if (number >= 0) figures.add(setting.label, POOL, number, { resolves: await pool.ask('call', { name: 'roundTrip' }) });
+      if (number < 0) continue;
+      figures.add(setting.label, FLUSH, number, { resolves: await pool.ask('call', { name: 'flushPage', argument: join(scratchFolder, 'page') }) });
+      figures.add(setting.label, POOL, number, { resolves: await pool.ask('call', { name: 'roundTrip' }) });
     }
   } finally {
     for (const pair of pairs) await pair.close();
@@ -139,12 +198,13 @@ function goalsOf(figures, flushUs, obeyedUs) {
   const obeyed = figures.settings.map((setting) => of(setting, 'obeyed'));
   const resolves = figures.settings.map((setting) => of(setting, 'resolves'));
   const floors = figures.settings.map((setting) => flushUs + figures.of(setting, POOL, 'resolves').median);
+  const flushes = figures.settings.map((setting) => figures.of(setting, FLUSH, 'resolves').median);
   const growth = resolves[1] / resolves[0];
   const listed = (values, unit) => figures.settings.map((setting, i) => `${setting}: ${digits(values[i])}${unit}`).join('; ');
   return [
     { number: 9, goal: '≤ 10 µs until every process obeys, by the C interface', figure: `${digits(obeyedUs)} µs`, reached: obeyedUs <= 10 },
     { number: 9, goal: '≤ 10 µs until every process obeys, from JavaScript to JavaScript', figure: listed(obeyed, ' µs'), reached: obeyed.every((time) => time <= 10) },
-    { number: 9, goal: 'resolves ≤ 2 × (one msync + one pool round trip)', figure: `${listed(resolves, ' µs')}; the floor: ${floors.map(digits).join(' and ')} µs`, reached: resolves.every((time, i) => time <= 2 * floors[i]) },
+    { number: 9, goal: 'resolves ≤ 2 × (one msync + one pool round trip)', figure: `${listed(resolves, ' µs')}; the floor: ${floors.map(digits).join(' and ')} µs; a page flushed in the same moment: ${flushes.map(digits).join(' and ')} µs`, reached: resolves.every((time, i) => time <= 2 * floors[i]) },
     { number: 9, goal: '100 k entries ≤ 1.5 × 1 k entries', figure: digits(growth), reached: growth <= 1.5 },
   ];
 }
