@@ -6,9 +6,10 @@
  *
  * Caveats, before anything else
  *  - Results are ints: 0 is plain success, > 0 success with a remark, < 0 an
- *    error; below, the NXC_ of their names is left out. A disk that is full, read-only, on a network file system or broken
- *    is not an error: the cache goes on in memory, counts it, and tells
- *    `on_error` once. What cannot be proven intact is a miss.
+ *    error; below, the NXC_ of their names is left out. A disk that is full,
+ *    read-only, on a network file system or broken is not an error: the cache
+ *    goes on in memory, counts it, and tells `on_error` once. What cannot be
+ *    proven intact is a miss.
  *  - Times are wall-clock milliseconds since 1970 (`_ms`) or durations in
  *    milliseconds; sizes are bytes; 1 MB is 2^20 bytes.
  *  - Calls on one handle may be made from any thread at any time, except
@@ -115,7 +116,7 @@ NXC_EXTERN void nxc_options_init(nxc_options *options);
 /* Opens a cache. Several handles of one directory in one process share one engine; the
  * first one's memory budget holds until nxc_set_memory(). An unusable directory gives a
  * cache that lives in memory and tries the directory again every few seconds.
- * @param out      the handle, to be closed with nxc_close(); NULL unless OK
+ * @param out      the handle, to be closed with nxc_close(); set on OK
  * @param options  copied, `dir` too
  * @return OK; E_INVALID: wrong options; E_NOMEM.
  * Any thread, may block; the cost does not depend on what is stored. */
