@@ -14,10 +14,10 @@ const COLD_KEYS = 100;
 export const title = 'get: over the network';
 export const about = `Another process has stored the entries on Redis. Every round is a new process with an empty directory, which reads
 other keys first (8000, or 100 MB of them), so that what it runs is compiled, and then each of 20 to 500 keys once: each get
-goes over Redis, with every subject. That of nextcache also puts what it read into memory and onto the disk, but on the line
-"kept nowhere". The last line is the same after twenty other keys: what the first gets of a process cost. CPU is that of all
+goes over Redis, with every subject. That of nextcache also puts what it read into memory and onto the disk. The
+last line is the same after twenty other keys: what the first gets of a process cost. CPU is that of all
 threads of the process; what Redis spends is left out.`;
-export const subjects = ['nextcache-shared', 'nextcache-shared-alone', 'trieb', 'fortedigital', 'iovalkey'];
+export const subjects = ['nextcache-shared', 'trieb', 'fortedigital', 'iovalkey'];
 export const metrics = { cpu: 'µs of CPU', wall: 'µs' };
 export const fresh = true;
 export const keepsRedis = true;

@@ -8,16 +8,13 @@ import { sleep } from '../lib/timing.mjs';
 export const label = 'nextcache (Redis)';
 export const needsRedis = true;
 
-export const open = (where) => openShared(where, { maxMemorySize: where.memoryBytes });
-
-/** With other options than its own for the tiers before the shared one. */
-export async function openShared({ folder, redisUrl }, tiers) {
+export async function open({ folder, memoryBytes, redisUrl }) {
   const serverDistDir = makeDist(folder);
   const Handler = requireOwn('./cache-handler.js');
   const program = requireOwn('./index.js');
   const { Redis } = requirePeer('iovalkey');
   const client = new Redis(redisUrl, { lazyConnect: true });
-  program.configure({ dir: `${folder}/cache-${process.pid}`, ...tiers, remote: { client, getMs: 1000, connectMs: 2000 } });
+  program.configure({ dir: `${folder}/cache-${process.pid}`, maxMemorySize: memoryBytes, remote: { client, getMs: 1000, connectMs: 2000 } });
   const { theEngine } = requireOwn('./lib/engine.js');
   const cache = new HandlerCache(() => new Handler({ serverDistDir, revalidatedTags: [] }));
   while (theEngine().remoteStats()?.state !== 'ready') await sleep(5);
