@@ -237,6 +237,24 @@ const clocks = {
   },
 };
 
-export const features = [results, processes, overtaken, clocks].map((feature) => ({
+const development = {
+  id: 'use-cache-dev', title: "'use cache' in next dev", builds,
+  async run(t) {
+    const server = await t.site().dev();
+    await t.check('results are kept, and each obeys its tag', async () => {
+      const first = parts(await server.get('/parts'));
+      assert.equal(first.item[0], '1');
+      change(t, '2');
+      assert.deepEqual(parts(await server.get('/parts')), first);
+      await server.revalidateTag(TAGS.item);
+      const now = parts(await server.get('/parts'));
+      assert.equal(now.item[0], '2');
+      assert.deepEqual({ ...now, item: 0 }, { ...first, item: 0 }, 'and only its own');
+      assert.deepEqual(parts(await server.get('/parts')), now, 'and is kept again');
+    });
+  },
+};
+
+export const features = [results, processes, overtaken, clocks, development].map((feature) => ({
   ...feature, absent: (version) => (atLeast(version, '15.0.0') ? undefined : "'use cache' came with 15"),
 }));
