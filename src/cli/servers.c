@@ -6,7 +6,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -40,7 +39,6 @@ static bool is_next(const char *arguments, size_t size) {
 typedef struct project { /* as files: a container has other names for them */
   struct stat root, dist;
   bool has_dist;
-  char *modules;  /* the real path of node_modules, where it is there */
   uint32_t owner; /* of its cache, where one is there */
   bool has_owner;
 } project;
@@ -83,22 +81,6 @@ static bool works_here(long pid, const project *p) {
   return stat(path, &st) == 0 && st.st_uid == p->owner;
 }
 
-/* `next start DIR` works elsewhere, and shows no arguments once it runs. But it has loaded an addon
- * out of the project, ours or that of images. */
-static bool has_loaded_from(long pid, const char *modules) {
-  char path[64], line[PATH_MAX + 128];
-  size_t n = modules ? strlen(modules) : 0;
-  snprintf(path, sizeof path, "/proc/%ld/maps", pid);
-  FILE *f = n ? fopen(path, "re") : NULL;
-  bool found = false;
-  while (f && !found && fgets(line, sizeof line, f)) {
-    const char *file = strchr(line, '/');
-    found = file && strncmp(file, modules, n) == 0 && file[n] == '/';
-  }
-  if (f) fclose(f);
-  return found;
-}
-
 /* A line of /proc/<pid>/status, such as "RssAnon:   86428 kB". */
 static uint64_t field_of(const char *status, const char *name) {
   const char *line = strstr(status, name);
@@ -115,8 +97,7 @@ cli_memory cli_memory_of(long pid) {
 static bool serves(long pid, const project *p, cli_server *out) {
   char arguments[512];
   size_t size = read_proc(pid, "cmdline", arguments, sizeof arguments);
-  if (!is_next(arguments, size)) return false;
-  if (!works_here(pid, p) && !has_loaded_from(pid, p->modules)) return false;
+  if (!is_next(arguments, size) || !works_here(pid, p)) return false;
   *out = (cli_server){.pid = pid};
   size_t used = size < sizeof out->command ? size : sizeof out->command - 1;
   memcpy(out->command, arguments, used);
@@ -134,9 +115,6 @@ size_t cli_servers(const char *root, const char *dist, cli_server **out) {
   *out = NULL;
   if (stat(root, &p.root)) return 0;
   p.has_dist = stat(dist, &p.dist) == 0;
-  char *modules = cli_below(root, "node_modules");
-  p.modules = realpath(modules, NULL);
-  free(modules);
   p.has_owner = nxc_view_owner(cli_where()->dir, &p.owner, &group) == NXC_OK;
   DIR *dir = opendir("/proc");
   for (struct dirent *e; dir && (e = readdir(dir));) {
@@ -147,6 +125,5 @@ size_t cli_servers(const char *root, const char *dist, cli_server **out) {
     (*out)[count++] = one;
   }
   if (dir) closedir(dir);
-  free(p.modules);
   return count;
 }

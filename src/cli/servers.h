@@ -9,8 +9,8 @@ typedef struct cli_server {
   char command[128];
 } cli_server;
 
-/* The processes of Next.js that work in the project or inside its build output, or have
- * loaded an addon out of its node_modules: new memory. To be called before cli_become(): another user's are then not to be seen. */
+/* The processes of Next.js that work in the project, or inside its build output: new
+ * memory. To be called before cli_become(): another user's are then not to be seen. */
 size_t cli_servers(const char *root, const char *dist, cli_server **out);
 
 typedef struct cli_memory {

@@ -158,13 +158,6 @@ fi
 (cd "$work" && next_begin && echo "$next" >elsewhere)
 nc clear --build --dry-run
 is 'one that works elsewhere is none' "$code $err" '0 '
-mkdir -p node_modules/nextcache && cp "$build/libnextcache.so" node_modules/nextcache/nextcache.node
-export LD_PRELOAD=$PWD/node_modules/nextcache/nextcache.node
-(cd "$work" && next_begin && echo "$next" >started)
-unset LD_PRELOAD
-nc clear --build
-has 'but one that has loaded the addon of this project is one: next start DIR' "$code $err" "^1 nextcache: process $(cat "$work/started") works with this build"
-kill "$(cat "$work/started")"
 kill "$(cat "$work/elsewhere")"
 
 # Of another user's process it is not to be seen where it works.
