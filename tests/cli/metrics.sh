@@ -28,6 +28,7 @@ if ! ldd "$build/nextcache" | grep -q libmicrohttpd; then
 fi
 
 listen() { # starts the exporter; $port
+  : >"$work/listen.log" # what the one before has said is not to be read once more
   "$build/nextcache" metrics --dir "$dir" --listen "$@" 2>"$work/listen.log" &
   exporter=$!
   eventually grep -q 'on port' "$work/listen.log"
