@@ -70,12 +70,13 @@ export async function run(t) {
 
   await t.check('invalidateProductCache outside any request, seen by another process too', async () => {
     // This server asks the back office what changed, on a timer of its own.
-    const asked = t.backOffice.asked('/changes');
+    const asked = () => [...t.backOffice.counts.keys()].filter((name) => name.startsWith('GET /changes?since=')).length;
+    t.backOffice.counts.clear();
     const worker = await tree.start({ NEXT_PRIVATE_DEBUG_CACHE: '1', SHOP_SYNC_SECONDS: '0.2' });
     const { stock } = await t.backOffice.product('fjord-rug');
     assert.equal((await server.get('/products/fjord-rug')).number('stock'), stock);
-    // With the second question it has the answer of the first, which says where the changes begin.
-    await until('the second question', () => t.backOffice.asked('/changes') >= asked + 2);
+    // Its first question is where the changes begin; the second shows that it was answered.
+    await until('the second question', () => asked() > 0);
     await t.backOffice.call('PATCH', '/products/fjord-rug', { stock: stock + 9 });
     const line = 'invalidated [product:fjord-rug, product-lists] by product (outside any request)';
     await until('the mark', () => worker.log.includes(line));

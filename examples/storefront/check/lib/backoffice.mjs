@@ -11,7 +11,7 @@ import { shopFolder } from './tree.mjs';
 
 export class BackOffice {
   key = randomBytes(16).toString('hex');
-  /** What was asked since resetCounts(): "GET /path" -> times. */
+  /** What was asked since reset(): "GET /path" -> times. */
   counts = new Map();
 
   constructor(folder) {
