@@ -41,10 +41,10 @@ const goalsOf = (table, where) => [
 ];
 
 export async function run(sizes) {
-  const [onDisk, cold] = await storeTables(sizes);
+  const [onDisk, cold, bytes] = await storeTables(sizes);
   const inMemory = await storeTableInMemory(sizes);
   return {
-    tables: [onDisk, cold, { ...inMemory, title: `${inMemory.title}, in a tmpfs` }],
+    tables: [onDisk, cold, bytes, { ...inMemory, title: `${inMemory.title}, in a tmpfs` }],
     goals: [...goalsOf(onDisk, 'on disk'), ...goalsOf(inMemory, 'in a tmpfs')],
     curves: { x: 'bytes of an entry', y: 'µs per operation', points: Object.keys(SERIES).flatMap((operation) => columnsOf(onDisk, operation)) },
   };
