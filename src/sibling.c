@@ -52,7 +52,9 @@ static int list(int parent, uint64_t *versions) {
       at += e->d_reclen;
     }
   }
-  return n ? NXC_E_IO : NXC_OK; /* a listing that was cut short would hide somebody */
+  /* Of a directory that was just removed there is nothing to list. A listing that was cut
+   * short for another reason would hide somebody. */
+  return n == 0 || errno == ENOENT ? NXC_OK : NXC_E_IO;
 }
 
 static int open_dir(int parent, unsigned version) {

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sibling.h"
 #include "store.h"
 
 #define NOW TEST_EPOCH_MS
@@ -138,6 +139,19 @@ static void a_place_that_cannot_be_is_told(void **state) {
   assert_int_equal(nxc__store_open(&place, NULL, &store, &trouble), NXC_MEMORY_ONLY);
   assert_non_null(strstr(trouble.text, "name too long"));
   test_dir_remove(dir);
+}
+
+/* It may be just being removed, which is no reason to give up the disk. */
+static void a_directory_that_was_removed_has_no_elder(void **state) {
+  (void)state;
+  char *dir = test_dir_make();
+  nxc__sibling elder;
+  int parent = open(dir, O_RDONLY | O_DIRECTORY);
+  assert_true(parent >= 0);
+  assert_int_equal(rmdir(dir), 0);
+  assert_int_equal(nxc__elder_open(parent, &elder), NXC_MISS);
+  close(parent);
+  free(dir);
 }
 
 static void a_directory_in_the_index_s_place_goes_only_when_it_is_empty(void **state) {
@@ -317,6 +331,7 @@ int main(void) {
       cmocka_unit_test(a_directory_that_others_may_read_is_closed_to_them),
       cmocka_unit_test(what_is_not_ours_is_left_alone),
       cmocka_unit_test(a_place_that_cannot_be_is_told),
+      cmocka_unit_test(a_directory_that_was_removed_has_no_elder),
       cmocka_unit_test(a_directory_in_the_index_s_place_goes_only_when_it_is_empty),
       cmocka_unit_test(a_first_store_believes_what_is_older_than_itself),
       cmocka_unit_test(after_a_clear_nothing_from_before_is_believed),
