@@ -282,7 +282,7 @@ static void read_counters(const nxc__index *x, int row, nxc_process *out) {
   }
   nxc__stats_from(words, &out->stats);
   nxc__stats_add_gauges(x, row, &out->stats);
-  nxc__remote_of_row(x, row, &out->remote);
+  nxc__remote_from(words, &out->remote);
   nxc__remote_add_gauges(x, row, wall_ms(), &out->remote);
 }
 

@@ -8,6 +8,7 @@
 #include "remote.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "engine.h"
 #include "times.h"
@@ -38,11 +39,8 @@ void nxc__remote_sum(const nxc__index *x, nxc_remote *out) {
   }
 }
 
-void nxc__remote_of_row(const nxc__index *x, int row, nxc_remote *out) {
-  const nxc__word *words = x->counters + (size_t)row * NXC__COUNTERS;
-  for (size_t i = 0; i < REMOTE_COUNTERS; i++) {
-    *remote_field(out, i) = atomic_load_explicit(&words[remote_word(i)], memory_order_relaxed);
-  }
+void nxc__remote_from(const uint64_t words[NXC__COUNTERS], nxc_remote *out) {
+  memcpy(out, words + NXC__C_REMOTE, REMOTE_COUNTERS * sizeof *words);
 }
 
 void nxc__remote_add_gauges(const nxc__index *x, int row, int64_t now_ms, nxc_remote *out) {

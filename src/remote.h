@@ -5,10 +5,9 @@
 #include "index.h"
 #include "nextcache_admin.h"
 
-/* The counters of all rows, or of one, and what the process of a row tells now, which is
- * added to *out, of the tier that machines share. */
+/* As their twins in stats.h, of the tier that machines share. */
+void nxc__remote_from(const uint64_t words[NXC__COUNTERS], nxc_remote *out);
 void nxc__remote_sum(const nxc__index *index, nxc_remote *out);
-void nxc__remote_of_row(const nxc__index *index, int row, nxc_remote *out);
 void nxc__remote_add_gauges(const nxc__index *index, int row, int64_t now_ms, nxc_remote *out);
 
 #endif
