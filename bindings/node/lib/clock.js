@@ -13,18 +13,14 @@ const { isNextBefore } = require('./next');
 const TOLERANCE_MS = 5;
 
 let offset = 0;
-let origin; // of Next's clock: found out at the first use, when Next is loaded; undefined where it looks at the wall
-let isOriginKnown = false;
+let origin; // of Next's clock: found out at the first use, when Next is loaded; null where it looks at the wall
 
 /** Wall time now, as records have it. */
 const wallNow = () => Date.now();
 /** The time that Next.js would call now. */
 function nextNow() {
-  if (!isOriginKnown) {
-    origin = isNextBefore(15) ? undefined : performance.timeOrigin;
-    isOriginKnown = true;
-  }
-  return origin === undefined ? wallNow() : origin + performance.now();
+  if (origin === undefined) origin = isNextBefore(15) ? null : performance.timeOrigin;
+  return origin === null ? wallNow() : origin + performance.now();
 }
 
 function currentOffset() {
