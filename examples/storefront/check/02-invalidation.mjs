@@ -70,13 +70,12 @@ export async function run(t) {
 
   await t.check('invalidateProductCache outside any request, seen by another process too', async () => {
     // This server asks the back office what changed, on a timer of its own.
-    const asked = () => [...t.backOffice.counts.keys()].filter((name) => name.startsWith('GET /changes?since=')).length;
-    t.backOffice.counts.clear();
+    const hasAsked = () => [...t.backOffice.counts.keys()].some((name) => name.startsWith('GET /changes?since='));
     const worker = await tree.start({ NEXT_PRIVATE_DEBUG_CACHE: '1', SHOP_SYNC_SECONDS: '0.2' });
     const { stock } = await t.backOffice.product('fjord-rug');
     assert.equal((await server.get('/products/fjord-rug')).number('stock'), stock);
     // Its first question is where the changes begin; the second shows that it was answered.
-    await until('the second question', () => asked() > 0);
+    await until('the second question', hasAsked);
     await t.backOffice.call('PATCH', '/products/fjord-rug', { stock: stock + 9 });
     const line = 'invalidated [product:fjord-rug, product-lists] by product (outside any request)';
     await until('the mark', () => worker.log.includes(line));
