@@ -1,5 +1,6 @@
 'use strict';
-// Redis from Debian, on loopback, on free ports, ended by its process id.
+// Redis from Debian, or the server that NXC_TEST_SERVER names, such as a valkey-server; on
+// loopback, on free ports, ended by its process id.
 
 const { spawn, execFileSync } = require('node:child_process');
 const net = require('node:net');
@@ -33,8 +34,10 @@ function ask(port, ...args) {
 }
 
 /** Debian's redis-tools has the server under another name, and starts no service. */
+const PROGRAM = process.env.NXC_TEST_SERVER ?? 'redis-check-rdb';
+
 function launch(name, args, cwd) {
-  const child = spawn('redis-check-rdb', args, { argv0: name, cwd, stdio: 'ignore' });
+  const child = spawn(PROGRAM, args, { argv0: name, cwd, stdio: 'ignore' });
   child.exited = new Promise((resolve) => child.once('exit', resolve));
   servers.add(child);
   return child;
