@@ -114,13 +114,15 @@ test('sentinels: the replica takes over, and nothing of before the loss is belie
   await master.kill();
   assert.equal(await mark(pods[0], 'kept').catch((error) => error.code), 'NEXTCACHE_NOT_GLOBAL');
   assert.equal(await get(pods[0], 'kept'), null);
-  // Sentinels that miss each other's vote try again after twice their timeout.
-  await eventually(async () => /role:master/.test(await replica.ask('INFO', 'replication').catch(() => '')), 30000);
+  // Sentinels that miss each other's vote try again after twice their timeout. They name
+  // the replica a second after it took over, and before that no client can know of it.
+  const named = (sentinel) => sentinel.ask('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'shop').then((text) => text.includes(`\r\n${replica.port}\r\n`));
+  await eventually(async () => (await Promise.all(sentinels.map(named))).every(Boolean), 30000);
   const began = performance.now();
   await eventually(async () => (await pods[0].stats()).unsent === 0);
   await ready(...pods);
   const ms = performance.now() - began;
-  console.log(`failed over: well again ${ms.toFixed(0)} ms after the replica took over`);
+  console.log(`failed over: well again ${ms.toFixed(0)} ms after the sentinels named the replica`);
   assert.ok(ms < (long ? 2000 : 8000), `${ms} ms`);
   await eventually(async () => (await get(pods[1], 'kept')) === null);
   await eventually(async () => {
