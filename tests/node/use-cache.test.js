@@ -76,6 +76,35 @@ test('an entry comes back with its fields to the last bit, and a fresh stream ea
   assert.equal(value.locked, true, 'the stream was drained by set');
 });
 
+test('a reader that takes the bytes away, or writes into them, does so to nobody else', async () => {
+  for (const size of [3, 2000, 50000, 200000]) {
+    const bytes = new Uint8Array(size).fill(7);
+    await put(`taken ${size}`, {}, [bytes]);
+    for (let i = 0; i < 6; i++) {
+      const { value } = await handler.get(`taken ${size}`, ['soft']);
+      const chunk = (await value.getReader().read()).value;
+      assert.deepStrictEqual(chunk, bytes);
+      if (i % 2) structuredClone(chunk, { transfer: [chunk.buffer] });
+      else chunk.fill(9);
+    }
+  }
+});
+
+test('an answer is given again only to the same tags, and until one is marked', async () => {
+  await put('again', {}, [new Uint8Array([1])]);
+  for (let i = 0; i < 4; i++) assert.ok(await handler.get('again', ['soft']));
+  await handler.updateTags(['other'], undefined);
+  for (let i = 0; i < 4; i++) assert.ok(await handler.get('again', ['soft']));
+  assert.equal(await handler.get('again', ['other', 'soft']), undefined, 'its soft tag was marked after its birth');
+  await handler.updateTags(['soft'], { expire: 3600 });
+  assert.equal((await handler.get('again', ['soft'])).revalidate, -1);
+  assert.equal((await handler.get('again', [])).revalidate, 900);
+  await put('again', {}, [new Uint8Array([2])]);
+  for (let i = 0; i < 4; i++) assert.deepStrictEqual([...(await bytesOf(await handler.get('again', ['soft'])))], [2]);
+  await handler.updateTags(['t'], undefined);
+  assert.equal(await handler.get('again', ['soft']), undefined);
+});
+
 test('large entries come back, several times at once', async () => {
   const bytes = new Uint8Array(700000).map((_, i) => i * 7);
   await put('k', {}, [bytes.subarray(0, 300000), bytes.subarray(300000)]);

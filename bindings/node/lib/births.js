@@ -42,10 +42,10 @@ class BirthLog {
   }
 
   /** Notes that the epoch is `birth` now. */
-  add(birth, now = nextNow()) {
+  add(birth, now) {
     const last = this.#births.length - 1;
     if (last >= 0 && this.#births[last] === birth) return;
-    this.#times.push(now);
+    this.#times.push(now ?? nextNow());
     this.#births.push(birth);
     if (this.#times.length > this.#limit) {
       this.#times.splice(0, this.#limit / 2);

@@ -71,9 +71,7 @@ function isNextBefore(major, minor = 0) {
 
 const moduleFile = (name) => path.join(/* turbopackIgnore: true */ nextDirectory() ?? '', 'dist', ...name.split('/'));
 
-function loadedModule(name) {
-  return Module._cache[moduleFile(name)]?.exports;
-}
+const loadedModule = (name) => (nextDirectory() ? Module._cache[moduleFile(name)]?.exports : undefined);
 
 const loadModule = (name) => Module.createRequire(moduleFile(name))(moduleFile(name));
 

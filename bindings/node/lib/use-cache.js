@@ -10,9 +10,9 @@
 const { OK, STALE, theEngine } = require('./engine');
 const { addDeadResult, birthOfMade } = require('./dead-results');
 const { BirthLog } = require('./births');
+const { answerAgain, keepAnswer } = require('./answers');
 const { buildName } = require('./namespace');
 const { CLASSES } = require('./classes');
-const { decode } = require('./codec');
 const { debug, reasonOf, warn } = require('./log');
 const { ingredientsOfRequest } = require('./ingredients');
 const { nextNow, toNext, toWall, wallNow } = require('./clock');
@@ -57,11 +57,11 @@ async function drain(stream) {
   }
 }
 
-/** A fresh stream for one reader. */
+/** A fresh stream for one reader, of bytes that are its own: a typed array that a function returned is a view of them. */
 const streamOf = (bytes) =>
   new ReadableStream({
     start(controller) {
-      controller.enqueue(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+      controller.enqueue(new Uint8Array(bytes));
       controller.close();
     },
   });
@@ -71,26 +71,40 @@ async function tellMiss(key, found) {
   debug('use-cache get', key, 'miss:', foreign ? 'of another build' : reasonOf(found, 'dead'));
 }
 
+/** An entry as Next is given it, and noted as given to the request; what it holds is as old as `birth` at least. */
+function handOut(key, { entry, bytes }, birth, isStaleByTag = false) {
+  ingredientsOfRequest()?.note(key, entry.tags, birth);
+  return {
+    ...entry,
+    timestamp: toNext(entry.timestamp),
+    revalidate: isStaleByTag ? STALE_BY_TAG : entry.revalidate,
+    value: streamOf(bytes),
+  };
+}
+
+/** The answer of a moment ago, as long as it is the same; undefined for no such. */
+function getAgain(key, softTags) {
+  if (pendingSets().has(key)) return undefined;
+  const birth = observe();
+  const stored = answerAgain(theEngine(), storageKey(key), { softTags })?.value;
+  return stored ? handOut(key, stored, birth) : undefined;
+}
+
 async function getEntry(key, softTags) {
   const sets = pendingSets();
   while (sets.has(key)) await sets.get(key);
   const birth = observe();
-  const pending = theEngine().get(storageKey(key), CLASSES.useCache, normalizeTags(softTags));
+  const storage = storageKey(key);
+  const pending = theEngine().getStored(storage, CLASSES.useCache, softTags);
   const found = pending instanceof Promise ? await pending : pending;
-  if (!found.parts) {
+  if (!found.stored) {
     if (debug) await tellMiss(key, found);
     return undefined;
   }
-  const { entry, bytes } = decode(found.parts);
-  const staleByTag = found.result === STALE && found.why !== 'age';
-  ingredientsOfRequest()?.note(key, entry.tags, staleByTag ? found.birth : birth);
+  if (!debug) keepAnswer({ key: storage, context: { softTags }, classId: CLASSES.useCache }, found, { value: found.stored });
   debug?.('use-cache get', key, found.result === STALE ? reasonOf(found, 'stale') : 'hit', found.inMemory ? 'memory' : 'disk');
-  return {
-    ...entry,
-    timestamp: toNext(entry.timestamp),
-    revalidate: staleByTag ? STALE_BY_TAG : entry.revalidate,
-    value: streamOf(bytes),
-  };
+  const isStaleByTag = found.result === STALE && found.why !== 'age';
+  return handOut(key, found.stored, isStaleByTag ? found.birth : birth, isStaleByTag);
 }
 
 /**
@@ -181,7 +195,8 @@ const handler = {
   async get(key, softTags) {
     if (!theEngine().available) return nextUseCacheHandler().get(key, softTags);
     try {
-      return await getEntry(key, softTags);
+      const tags = normalizeTags(softTags);
+      return getAgain(key, tags) ?? (await getEntry(key, tags));
     } catch (error) {
       warn('use-cache get', `a 'use cache' get failed and was answered as a miss: ${error.stack}`);
       return undefined;
