@@ -358,6 +358,7 @@ static nxc_slice key_of(const nxc_entry *entry) {
  * that it is not later than that of a put which the same caller begins next. */
 static void reserve(nxc__put *p) {
   nxc__ring *ring = &p->store->ring;
+  p->write = (nxc__write){.word = 0}; /* one in a store before is that one's */
   if (!p->store->disk) return;
   if (p->planned == NXC_OK) p->planned = nxc__ring_reserve(ring, p->hash, p->entry, &p->write);
   if (p->planned != NXC_OK && nxc__ring_reserve(ring, p->hash, NULL, &p->write) != NXC_OK) {

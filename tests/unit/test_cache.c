@@ -1072,6 +1072,27 @@ static void an_unusable_directory_gives_a_cache_in_memory(void **state) {
   test_dir_remove(dir);
 }
 
+/* The first eighth of a segment ends in the record, so the put wakes the mover; many
+ * times, because one that still runs is not started again. */
+static void a_put_may_lose_its_directory_for_good(void **state) {
+  (void)state;
+  static char large[200 << 10];
+  memset(large, 'x', sizeof large - 1);
+  test_clock_set(TEST_EPOCH_MS);
+  for (int i = 0; i < 40; i++) {
+    char *dir = test_dir_make();
+    nxc_cache *cache = test_open(dir);
+    test_remove_tree(dir);
+    int fd = open(dir, O_CREAT | O_WRONLY, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(test_put(cache, "key", large, NULL), NXC_MEMORY_ONLY);
+    assert_int_equal(test_stats(cache).disk, 0);
+    nxc_close(cache);
+    test_dir_remove(dir);
+  }
+}
+
 static void a_link_or_a_pipe_in_a_file_s_place_is_not_followed(void **state) {
   rig *r = *state;
   put(r, "key", "value", NULL);
@@ -1362,6 +1383,7 @@ int main(int argc, char **argv) {
       WITH_DISK(a_removed_directory_comes_back),
       WITH_DISK(a_replaced_directory_is_taken_over),
       ALONE(an_unusable_directory_gives_a_cache_in_memory),
+      ALONE(a_put_may_lose_its_directory_for_good),
       WITH_DISK(a_link_or_a_pipe_in_a_file_s_place_is_not_followed),
       WITH_DISK(another_bound_is_taken_over_when_nobody_else_is_there),
       WITH_DISK(as_it_is_adopts_any_bound),
