@@ -556,7 +556,11 @@ static ssize_t read_some(nxc__ring *r, void *to, size_t size, off_t at, bool now
     bool refuses = atomic_load_explicit(&r->no_nowait, memory_order_relaxed);
     bool asks = nowait && !refuses;
     ssize_t n = asks ? preadv2(r->fd, &iov, 1, at, RWF_NOWAIT) : pread(r->fd, to, size, at);
-    if (n >= 0 || (errno != EINTR && !(asks && errno == EOPNOTSUPP))) return n;
+    if (n >= 0 || (errno != EINTR && !(asks && errno == EOPNOTSUPP))) {
+      /* Also where a filter of system calls forbids the question: a worker need not ask. */
+      if (n < 0 && asks) errno = EAGAIN;
+      return n;
+    }
     if (errno == EOPNOTSUPP) atomic_store(&r->no_nowait, true);
   }
 }

@@ -4,9 +4,13 @@
 #include "testbed.h"
 
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 
 static nxc_entry *entry_of(const char *key, char fill, size_t size) {
@@ -599,6 +603,43 @@ static void what_needs_a_read_is_not_written_at_once(void **state) {
   assert_true(refused);
 }
 
+/* From now on preadv2() is answered with this error, as by the filter of a container. */
+static bool forbid_preadv2(int error) {
+  struct sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_preadv2, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog program = {COUNT_OF(code), code};
+  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+#define NO_FILTERS 77
+
+static int get_where_preadv2_is_forbidden(testbed *s, int error) {
+  nxc_entry *entry = NULL;
+  nxc__token token;
+  if (!forbid_preadv2(error)) return NO_FILTERS;
+  int rc = nxc__ring_get(&s->ring, hash_of(s, "key"), slice("key"), true, &entry, &token);
+  if (rc != NXC__WOULD_BLOCK) return rc; /* the C library makes ENOSYS "not supported" */
+  return nxc__ring_get(&s->ring, hash_of(s, "key"), slice("key"), false, &entry, &token);
+}
+
+static void where_nobody_can_ask_what_waits_it_is_read(void **state) {
+  testbed *s = *state;
+  static const int errors[] = {EPERM, ENOSYS, EINVAL, EACCES};
+  put(s, "key", 'x', 100);
+  for (size_t i = 0; i < COUNT_OF(errors); i++) {
+    pid_t child = fork();
+    if (child == 0) _exit(get_where_preadv2_is_forbidden(s, errors[i]) & 0xff);
+    int result = test_wait(child);
+    if (result == NO_FILTERS) skip();
+    assert_int_equal(result, NXC_OK);
+  }
+}
+
 static slow in_flight;
 static testbed *in_flight_store;
 
@@ -670,6 +711,7 @@ int main(void) {
       ON_TESTBED(nothing_is_written_at_once_after_a_write_that_slept),
       ON_TESTBED(what_brings_second_lives_is_not_written_at_once),
       ON_TESTBED(what_needs_a_read_is_not_written_at_once),
+      ON_TESTBED(where_nobody_can_ask_what_waits_it_is_read),
       ON_TESTBED(a_put_during_a_move_wins),
       ON_TESTBED(a_genuine_word_beats_a_moved_one),
   };
