@@ -6,7 +6,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
 const zlib = require('node:zlib');
-const { eventually, inPackage, temporaryDirectory } = require('../node/support');
+const { captureWarnings, eventually, inPackage, temporaryDirectory } = require('../node/support');
 
 const { Breaker } = inPackage('lib/remote/breaker.js');
 const { HEAD_BYTES, crc32, readHead, unwrap, wrap } = inPackage('lib/remote/envelope.js');
@@ -261,6 +261,38 @@ test('what could not be sent again stays', async () => {
   assert.equal(unsent.size, 1);
   fs.writeFileSync(path.join(dir, 'remote', 'unsent-0123456789abcdef'), '{"clear":true,');
   await unsent.flush(async () => {});
+  assert.equal(unsent.size, 0);
+});
+
+test('what is invalidated again while it is sent is sent again', async () => {
+  for (const [add, sent] of [
+    [(unsent) => unsent.addMarks(['a'], 0), { tags: ['a'], deadAfterMs: 0 }],
+    [(unsent) => unsent.addMarks(['a'], Infinity), { tags: ['a'], deadAfterMs: Infinity }],
+    [(unsent) => unsent.addClear(), { clear: true }],
+  ]) {
+    const unsent = new Unsent(temporaryDirectory());
+    add(unsent);
+    // The answer comes after the next: what that is to invalidate may have been made in between.
+    await unsent.flush(async () => add(unsent));
+    assert.equal(unsent.size, 1);
+    const again = [];
+    await unsent.flush(async (what) => void again.push(what));
+    assert.deepEqual(again, [sent]);
+    assert.equal(unsent.size, 0);
+  }
+});
+
+test('a directory that cannot be written keeps nothing from being sent', async () => {
+  const dir = temporaryDirectory();
+  fs.writeFileSync(path.join(dir, 'remote'), '');
+  const unsent = new Unsent(dir);
+  const log = captureWarnings();
+  unsent.addMarks(['a'], 0);
+  log.restore();
+  assert.match(log.lines.join(), /this process ends: .*remote cannot be written \(EEXIST/);
+  const sent = [];
+  await unsent.flush(async (what) => void sent.push(what));
+  assert.deepEqual(sent, [{ tags: ['a'], deadAfterMs: 0 }]);
   assert.equal(unsent.size, 0);
 });
 

@@ -7,6 +7,7 @@
 const crypto = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
+const { warn } = require('../log');
 
 const FORM = /^unsent-[0-9a-f]{16}$/;
 const TAGS_MAX = 10000;
@@ -17,8 +18,8 @@ const fileIn = (dir) =>
 class Unsent {
   #dir;
   #file;
-  #marks = new Map(); // tag -> the earliest death that was asked for: 0, a wall time, or Infinity
-  #clear = false;
+  #marks = new Map(); // tag -> {at}: the earliest death that was asked for: 0, a wall time, or Infinity
+  #clear; // an object of its own for each, as `at` has: what is asked for again is not what is being sent
 
   /** `dir` is undefined where there is no disk tier: then only memory keeps them. */
   constructor(dir) {
@@ -31,30 +32,47 @@ class Unsent {
   }
 
   addMarks(tags, deadAfterMs) {
-    this.#addDeaths(tags, deadAfterMs === 0 ? 0 : Date.now() + deadAfterMs);
-  }
-
-  #addDeaths(tags, deadAt) {
-    for (const tag of tags) this.#marks.set(tag, Math.min(deadAt, this.#marks.get(tag) ?? Infinity));
-    if (this.#marks.size > TAGS_MAX) this.addClear();
-    else this.#write();
+    this.#noteDeaths(tags, deadAfterMs === 0 ? 0 : Date.now() + deadAfterMs);
+    this.#keep();
   }
 
   /** Everything is to be forgotten: more than any mark says. */
   addClear() {
-    this.#clear = true;
+    this.#noteClear();
+    this.#keep();
+  }
+
+  #noteDeaths(tags, deadAt) {
+    for (const tag of tags) this.#marks.set(tag, { at: Math.min(deadAt, this.#marks.get(tag)?.at ?? Infinity) });
+    if (this.#marks.size > TAGS_MAX) this.#noteClear();
+  }
+
+  #noteClear() {
+    this.#clear = {};
     this.#marks.clear();
-    this.#write();
+  }
+
+  /** As far as the disk lets it: memory has the same. */
+  #keep() {
+    if (!this.#dir) return;
+    try {
+      if (this.size > 0) this.#write();
+      else fs.rmSync(this.#file, { force: true });
+    } catch (error) {
+      warn(
+        'remote unsent',
+        `invalidations for the shared tier wait in memory alone, and are lost if this process ends: ${this.#dir} cannot be written (${error.message})`,
+      );
+    }
   }
 
   #write() {
-    if (!this.#dir) return;
     fs.mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
     const temporary = `${this.#file}.new`;
-    const marks = [...this.#marks].map(([tag, at]) => [tag, at === Infinity ? 'never' : at]);
+    const marks = [...this.#marks].map(([tag, { at }]) => [tag, at === Infinity ? 'never' : at]);
     const descriptor = fs.openSync(temporary, 'w', 0o600);
     try {
-      fs.writeSync(descriptor, JSON.stringify({ clear: this.#clear, marks }));
+      fs.writeSync(descriptor, JSON.stringify({ clear: this.#clear !== undefined, marks }));
       fs.fsyncSync(descriptor);
     } finally {
       fs.closeSync(descriptor);
@@ -62,21 +80,30 @@ class Unsent {
     fs.renameSync(temporary, this.#file);
   }
 
+  /** What processes have left; nothing where it cannot be looked at. */
+  #left() {
+    try {
+      return this.#dir ? fs.readdirSync(this.#dir).filter((name) => FORM.test(name)) : [];
+    } catch {
+      return [];
+    }
+  }
+
   /**
    * Takes over what other processes have left. Each file is renamed first: an owner that
    * lives writes the next one beside it, and dying here leaves a file like any other.
    */
   #adopt() {
-    const names = this.#dir && fs.existsSync(this.#dir) ? fs.readdirSync(this.#dir) : [];
-    for (const name of names.filter((each) => FORM.test(each))) {
+    for (const name of this.#left()) {
       const theirs = path.join(/* turbopackIgnore: true */ this.#dir, name);
       if (theirs === this.#file) continue;
       const taken = fileIn(this.#dir);
       try {
         fs.renameSync(theirs, taken);
         const { clear, marks } = JSON.parse(fs.readFileSync(taken, 'utf8'));
-        if (clear) this.addClear();
-        for (const [tag, at] of marks) this.#addDeaths([String(tag)], at === 'never' ? Infinity : Number(at));
+        if (clear) this.#noteClear();
+        for (const [tag, at] of marks) this.#noteDeaths([String(tag)], at === 'never' ? Infinity : Number(at));
+        this.#write();
         fs.rmSync(taken, { force: true });
       } catch {
         // Taken by another process, or not ours to read: whoever can will send it.
@@ -87,18 +114,23 @@ class Unsent {
   /** Hands everything to `send`, {clear} or {tags, deadAfterMs} at a time; throws when it does. */
   async flush(send) {
     this.#adopt();
-    if (this.#clear) {
+    const clear = this.#clear;
+    if (clear) {
       await send({ clear: true });
-      this.#clear = false;
+      if (this.#clear === clear) this.#clear = undefined;
     }
     const byDeath = new Map();
-    for (const [tag, at] of this.#marks) byDeath.set(at, [...(byDeath.get(at) ?? []), tag]);
-    for (const [at, tags] of byDeath) {
-      // The time that it waited has passed of its deadline.
-      await send({ tags, deadAfterMs: at === Infinity ? at : Math.max(0, at - Date.now()) });
-      for (const tag of tags) if (this.#marks.get(tag) === at) this.#marks.delete(tag);
+    for (const mark of this.#marks) {
+      const { at } = mark[1];
+      if (!byDeath.has(at)) byDeath.set(at, []);
+      byDeath.get(at).push(mark);
     }
-    if (this.#file && this.size === 0) fs.rmSync(this.#file, { force: true });
+    for (const [at, marks] of byDeath) {
+      // The time that it waited has passed of its deadline.
+      await send({ tags: marks.map(([tag]) => tag), deadAfterMs: at === Infinity ? at : Math.max(0, at - Date.now()) });
+      for (const [tag, death] of marks) if (this.#marks.get(tag) === death) this.#marks.delete(tag);
+    }
+    if (this.size === 0) this.#keep();
   }
 }
 
