@@ -62,6 +62,10 @@ for (const kind of SINGLE) {
       await settled(pods[0]);
       return (await get(pods[1], 'after')) === 'value';
     });
+    // What is wrong is told in the words of the system, and does not keep a cache open.
+    await server.kill();
+    await eventually(async () => /ECONNREFUSED/.test((await pods[0].stats()).problem));
+    await pods[0].run(({ nextcache }) => nextcache.close());
   });
 }
 
