@@ -328,3 +328,25 @@ test('a script that is done ends, and waits for its invalidation before', async 
   const { stdout, stderr, code } = await runScript(text, { env: { NEXT_CACHE_VALKEY_URL: server.url, NEXT_CACHE_DIR: fakeBuild() } });
   assert.deepEqual({ stdout, stderr, code }, { stdout: 'done\n', stderr: '', code: 0 });
 });
+
+test('what is still under way when a cache is closed does not open it again', async () => {
+  const { runScript } = require('../node/support');
+  // An invalidation has come and is not durable yet: its place in the log is to be saved after that.
+  const text = `(async () => {
+    const nextcache = require(process.env.NXC_PACKAGE);
+    const { theEngine } = require(process.env.NXC_PACKAGE + '/lib/engine.js');
+    const { addon } = require(process.env.NXC_PACKAGE + '/lib/addon.js');
+    const until = async (holds) => { while (!holds()) await new Promise(setImmediate); };
+    const stats = () => theEngine().remoteStats();
+    await until(() => stats().state === 'ready');
+    const now = performance.now.bind(performance);
+    performance.now = () => now() + 5000; // since the last one was saved
+    nextcache.revalidateTag('t14').catch(() => {});
+    await until(() => stats().received > 0);
+    nextcache.close();
+    addon.open = () => console.log('opened');
+    setTimeout(() => console.log('done'), 200);
+  })()`;
+  const env = { NEXT_CACHE_VALKEY_URL: `${server.url}&prefix=closed`, NEXT_CACHE_DIR: fakeBuild() };
+  assert.equal((await runScript(text, { env })).stdout, 'done\n');
+});

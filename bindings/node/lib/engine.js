@@ -172,9 +172,9 @@ class Engine {
     native.keepRecords(true);
     this.#remote = new SharedTier(this.config.remote, {
       dir,
-      birth: () => this.birth(),
+      birth: () => native.birth(),
       get: (key, classId) => this.#look(key, classId, undefined, 0),
-      put: (...args) => this.put(...args),
+      put: (...args) => (this.#native === native ? this.put(...args) : MISS), // once closed, it would open
       mark: (tags, deadAfterMs) => settled((done) => native.mark(tags, deadAfterMs, done)),
       clear: () => settled((done) => native.clear(done)),
       takeRecord: (room) => native.takeRecord(room),
