@@ -295,6 +295,20 @@ test('what is stored here right after a read is newer than what came', async () 
   assert.deepEqual(bodies, ['from a', 'from b', 'from b']);
 });
 
+test('of what is stored and removed together the last counts on the server, too', async () => {
+  const large = 'x'.repeat(300000); // published by a worker, while this thread waits
+  await a.run(async ({ handler, key, value, setting, nextcache }, body) => {
+    const waited = performance.now() + 30;
+    const puts = ['replaced', 'removed'].map((name) => handler().set(key(name), value(body), setting()));
+    while (performance.now() < waited);
+    puts.push(handler().set(key('replaced'), value('last'), setting()), nextcache.remove(`f:${key('removed')}`));
+    await Promise.all(puts);
+  }, large);
+  await settled(a);
+  const sizes = await Promise.all(['replaced', 'removed'].map(async (name) => (await get(b, name))?.length));
+  assert.deepEqual(sizes, ['last'.length, undefined]);
+});
+
 test('the metrics of a process tell how the shared tier is', async () => {
   await set(a, 'measured', 'value');
   await settled(a);

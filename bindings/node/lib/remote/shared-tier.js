@@ -30,6 +30,7 @@ class SharedTier {
   #here;
   #remote;
   #promotions;
+  #putting = new Map(); // key -> the last put of it that is under way here
   #telling = new Telling();
   #tellTimer;
 
@@ -139,13 +140,21 @@ class SharedTier {
       else if (result < OK) this.#remote.remove(key);
       return result;
     };
-    return putting instanceof Promise ? putting.then(share) : share(putting);
+    if (!(putting instanceof Promise)) return share(putting);
+    this.#putting.set(key, putting);
+    return putting.then((result) => (this.#isLast(key, putting) ? share(result) : result));
   }
 
-  /** A value of this machine is newer than what comes, or came, from the server. */
+  /** Whether nothing was put under the key, or removed, since; to be asked once. */
+  #isLast(key, putting) {
+    return this.#putting.get(key) === putting && this.#putting.delete(key);
+  }
+
+  /** A value of this machine is newer than what comes, or came, from the server, or goes there. */
   #supersede(key) {
     this.#remote.supersede(key);
     this.#promotions.delete(key);
+    this.#putting.delete(key);
   }
 
   remove(key) {
