@@ -309,6 +309,17 @@ test('of what is stored and removed together the last counts on the server, too'
   assert.deepEqual(sizes, ['last'.length, undefined]);
 });
 
+test('what has just been removed is not found on the server', async () => {
+  await set(a, 'to go', 'value');
+  await settled(a);
+  assert.equal(await get(b, 'to go'), 'value');
+  const found = await b.run(async ({ handler, key, asked, nextcache }) => {
+    await nextcache.remove(`f:${key('to go')}`);
+    return handler().get(key('to go'), asked());
+  });
+  assert.equal(found, null);
+});
+
 test('the metrics of a process tell how the shared tier is', async () => {
   await set(a, 'measured', 'value');
   await settled(a);

@@ -16,6 +16,7 @@ class PutQueue {
   #waitingBytes = 0;
   #send;
   #isSending = false;
+  #sending = new Set(); // the keys of what is on its way
   #timer;
 
   /** `send` takes a list of what was added as `make`; its promise must not reject. */
@@ -42,6 +43,11 @@ class PutQueue {
     else this.#timer ??= setTimeout(() => this.#sendNext(), WAIT_MS).unref();
   }
 
+  /** Whether something is to replace what the server has under a key. */
+  has(key) {
+    return this.#waiting.has(key) || this.#sending.has(key);
+  }
+
   /** Waiting and on their way. */
   get bytes() {
     return this.#bytes;
@@ -66,6 +72,7 @@ class PutQueue {
     for (const [key, item] of this.#waiting) {
       if (makes.length === BATCH_MAX || (makes.length > 0 && bytes + item.bytes > BATCH_BYTES_MAX)) break;
       this.#waiting.delete(key);
+      this.#sending.add(key);
       makes.push(item.make);
       bytes += item.bytes;
     }
@@ -80,6 +87,7 @@ class PutQueue {
     const { makes, bytes } = this.#take();
     await this.#send(makes);
     this.#bytes -= bytes;
+    this.#sending.clear();
     this.#isSending = false;
     this.#schedule();
   }

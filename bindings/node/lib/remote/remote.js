@@ -271,15 +271,17 @@ class Remote {
     const joined = this.#reads.get(key);
     if (joined) return joined.done;
     if (!this.#follower.attached || this.#breaker.isOpen) return undefined;
+    const name = this.#nameOf(key);
+    if (this.#queue.has(name)) return undefined; // what it has is over
     const reading = { done: undefined, superseded: false };
     this.#reads.set(key, reading);
-    reading.done = this.#read(key, reading);
+    reading.done = this.#read(key, name, reading);
     return reading.done;
   }
 
-  async #read(key, reading) {
+  async #read(key, name, reading) {
     try {
-      const value = await this.#ask(this.#nameOf(key));
+      const value = await this.#ask(name);
       const record = value === undefined ? undefined : await this.#open(key, value);
       const isTaken = record !== undefined && !reading.superseded;
       this.#numbers[isTaken ? 'hits' : 'misses']++;
