@@ -354,6 +354,17 @@ test('a script that is done ends, and waits for its invalidation before', async 
   assert.deepEqual({ stdout, stderr, code }, { stdout: 'done\n', stderr: '', code: 0 });
 });
 
+test('a script that removes an entry and ends has removed it on the server', async () => {
+  const { runScript } = require('../node/support');
+  await set(a, 'script', 'value');
+  await settled(a);
+  const key = await a.run(({ key: keyOf }) => `f:${keyOf('script')}`);
+  const text = `const nextcache = require(process.env.NXC_PACKAGE);
+    nextcache.remove(process.env.KEY)`;
+  await runScript(text, { env: { NEXT_CACHE_VALKEY_URL: server.url, NEXT_CACHE_DIR: fakeBuild(), KEY: key } });
+  assert.equal(await get(b, 'script'), null);
+});
+
 test('what is still under way when a cache is closed does not open it again', async () => {
   const { runScript } = require('../node/support');
   // An invalidation has come and is not durable yet: its place in the log is to be saved after that.

@@ -24,6 +24,7 @@ class PutQueue {
     this.#send = send;
   }
 
+  /** With no bytes it goes at once, and what waits with it: something is not to be found any more. */
   add(key, bytes, make) {
     this.#remove(key);
     if (this.#bytes + bytes > BYTES_MAX) {
@@ -33,13 +34,13 @@ class PutQueue {
     this.#waiting.set(key, { bytes, make });
     this.#bytes += bytes;
     this.#waitingBytes += bytes;
-    this.#schedule();
+    this.#schedule(bytes === 0);
   }
 
   /** The next batch goes when it is full, or a moment has passed. */
-  #schedule() {
+  #schedule(isUrgent = false) {
     if (this.#isSending || this.#waiting.size === 0) return;
-    if (this.#waiting.size >= BATCH_MAX || this.#waitingBytes >= BATCH_BYTES_MAX) this.#sendNext();
+    if (isUrgent || this.#waiting.size >= BATCH_MAX || this.#waitingBytes >= BATCH_BYTES_MAX) this.#sendNext();
     else this.#timer ??= setTimeout(() => this.#sendNext(), WAIT_MS).unref();
   }
 

@@ -358,10 +358,16 @@ class Remote {
     return undefined;
   }
 
+  /** A process that does nothing else is held until it has tried to reach the server. */
   remove(key) {
     this.supersede(key);
+    if (this.#follower.attached || this.#hasTried) this.#delete(key);
+    else this.#firstTry().then(() => this.#delete(key));
+  }
+
+  #delete(key) {
     const name = this.#nameOf(key);
-    this.#queue.add(name, 0, () => ['DEL', name]);
+    if (this.takesPuts) this.#queue.add(name, 0, () => ['DEL', name]);
   }
 
   /** Sends what the queue has taken, in one write. */

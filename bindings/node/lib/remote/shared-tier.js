@@ -159,7 +159,7 @@ class SharedTier {
 
   remove(key) {
     this.#supersede(key);
-    if (this.#remote.takesPuts) this.#remote.remove(key);
+    this.#remote.remove(key);
   }
 
   mark(tags, deadAfterMs) {
