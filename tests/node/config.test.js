@@ -168,3 +168,14 @@ test('an unusable directory is one warning and a working cache', async () => {
   assert.equal(warnings.lines.length, 1, warnings.lines.join('\n'));
   assert.equal(nextcache.stats().disk, false);
 });
+
+test('what is wrong with an address is told without its password', () => {
+  const urls = ['redis://u:TOP/TOP@h:6379', 'redis://u:TOP@TOP@h:6379?getMs=soon', 'redis://u:TOP#TOP@h', 'http://:TOP@h'];
+  for (const url of urls) {
+    const { problems, remote } = resolve({ env: { NEXT_CACHE_VALKEY_URL: url } });
+    assert.equal(remote, undefined);
+    assert.doesNotMatch(problems.join(), /TOP/, url);
+    assert.match(problems.join(), /NEXT_CACHE_VALKEY_URL is .*\*\*\*/);
+  }
+  assert.match(resolve({ options: { remote: { url: 'redis://h', unsure: 5 } } }).problems.join(), /remote is \{url, unsure\}, which/);
+});

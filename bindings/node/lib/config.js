@@ -83,11 +83,16 @@ const SETTINGS = [
   { option: 'engine', variable: 'NEXT_CACHE_ENGINE', parse: parseEngine, wanted: '"nextcache" or "next"' },
 ];
 
-/** A wrong URL is told of without its secrets. */
-const withoutPassword = (text) => text.replace(/\/\/[^@/]*@/, '//***@');
+/** A wrong URL is told of without its secrets; a character of them may be what is wrong. */
+const withoutPassword = (text) => text.replace(/\/\/.*@/s, '//***@');
 
-const problem = (name, value, wanted) =>
-  `${name} is ${typeof value === 'string' ? JSON.stringify(withoutPassword(value)) : String(value)}, which is not usable; it should be ${wanted}`;
+function shown(value) {
+  if (typeof value === 'string') return JSON.stringify(withoutPassword(value));
+  const isPlain = value !== null && Object.getPrototypeOf(value) === Object.prototype;
+  return isPlain ? `{${Object.keys(value).join(', ')}}` : String(value);
+}
+
+const problem = (name, value, wanted) => `${name} is ${shown(value)}, which is not usable; it should be ${wanted}`;
 
 /** What one source (option or variable names -> values) says, and what is wrong in it. */
 function readSource(values, nameOf, problems) {
