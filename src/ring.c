@@ -186,7 +186,8 @@ static void advance(nxc__ring *r, uint64_t seen) {
   atomic_compare_exchange_strong(&h->cursor, &seen, target);
 }
 
-/* Gives the segment its blocks, so that writing into it cannot run out of disk. */
+/* Gives the segment its blocks, so that writing into it cannot run out of disk. Where a
+ * file system does not know how, a full disk costs the entry that meets it. */
 static bool allocate(nxc__ring *r, uint64_t seq, uint64_t holds) {
   uint64_t bytes = r->index->geometry.segment_bytes;
   uint64_t place = seq % r->index->geometry.segments;
@@ -194,7 +195,7 @@ static bool allocate(nxc__ring *r, uint64_t seq, uint64_t holds) {
 
   do rc = fallocate(r->fd, 0, (off_t)(place * bytes), (off_t)bytes);
   while (rc && errno == EINTR);
-  if (rc) return false;
+  if (rc && errno != EOPNOTSUPP) return false;
   atomic_compare_exchange_strong(segment_word(r, seq), &holds, holds | ALLOCATED);
   return true;
 }
