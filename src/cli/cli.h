@@ -228,6 +228,8 @@ nxc_slice cli_command_of(const nxc_process *process); /* borrowed */
 cli_text cli_shared_state(const nxc_remote *remote);
 cli_style cli_shared_style(const nxc_remote *remote);
 json_t *cli_shared_json(const nxc_remote *remote); /* null: none */
+/* Where there is such a tier: says that others go on with what is gone here. */
+void cli_warn_of_others(const nxc_view *view);
 
 /* Shape, counters, times and processes, as `stats --json` has them (report.c); new, or
  * NULL: out of memory. */

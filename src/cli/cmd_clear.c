@@ -236,6 +236,7 @@ static int clear_app(const wish *w) {
   if (code != CLI_OK || w->dry_run) {
     nxc_view_close(view);
   } else {
+    cli_warn_of_others(view);
     code = is_whole(&w->selection) ? clear_all(view) : clear_some(view, &v);
   }
   if (code == CLI_OK) {

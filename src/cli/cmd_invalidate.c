@@ -18,6 +18,7 @@ static int mark(const cli_tags *tags, int64_t dead_after_ms) {
   int code = cli_view(&view);
   if (code != CLI_OK) return code;
   nxc_view_shape(view, &shape);
+  cli_warn_of_others(view);
   nxc_view_close(view);
   code = cli_cache(&shape, &cache);
   if (code != CLI_OK) return code;

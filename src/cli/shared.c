@@ -23,6 +23,14 @@ cli_style cli_shared_style(const nxc_remote *r) {
   return r->behind || r->unsent ? CLI_YELLOW : CLI_GREEN;
 }
 
+void cli_warn_of_others(const nxc_view *view) {
+  nxc_remote r;
+  nxc_view_remote(view, &r);
+  if (!r.processes && !cli_setting("NEXT_CACHE_VALKEY_URL", NULL)) return;
+  cli_warn("this machine alone: other machines, and the tier that they share, keep what they have; "
+           "revalidateTag() and clear() of the package reach them all");
+}
+
 json_t *cli_shared_json(const nxc_remote *r) {
   if (!r->processes) return json_null();
   json_t *object = json_pack("{s:s}", "state", cli_shared_state(r).text);

@@ -12,7 +12,14 @@ hasnt 'nor in the metrics' "$out" 'nextcache_remote'
 serve_begin
 nc stats --dir "$dir" --json
 is 'nor of a process that has none' "$(json '.processes[0].shared')" null
+others='this machine alone: .*revalidateTag\(\)'
+nc invalidate --dir "$dir" tag
+hasnt 'an invalidation is whole without it' "$err" "$others"
 tell share 1 0 0 20
+nc invalidate --dir "$dir" tag
+has 'with it, the tool says whom it does not reach' "$out $err" "^marked 1 tag dead nextcache: $others"
+nc clear --dir "$dir" --app --prefix /none --force
+has 'and so when it clears' "$err" "$others"
 nc stats --dir "$dir"
 has 'a process that is well' "$out" "^ +$server  ready +75\.0 % +400 us +9\.0 ms +[0-9.]+ ?s +2\.0 KB +1\.0 KB +0$"
 has 'and all of them' "$out" '^ +total  ready +75\.0 % +400 us +9\.0 ms'
