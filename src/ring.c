@@ -113,6 +113,10 @@ int nxc__ring_open(int dir, nxc__index *index, nxc__ring *ring) {
   return NXC_OK;
 }
 
+void nxc__ring_read_no_further(const nxc__ring *ring) {
+  (void)posix_fadvise(ring->fd, 0, 0, POSIX_FADV_RANDOM);
+}
+
 void nxc__ring_close(nxc__ring *ring) {
   close(ring->fd);
 }
@@ -152,6 +156,12 @@ static bool is_alive(const nxc__ring *r, uint64_t word) {
   uint64_t unit = word & ((1u << UNIT_BITS) - 1);
   return (atomic_load(segment_word(r, seq)) & ~ALLOCATED) == seq &&
          unit < r->index->geometry.segment_bytes / NXC__UNIT;
+}
+
+/* Whether nothing was written into the segment before: sequences begin at the number of
+ * segments. */
+static bool is_first_round(const nxc__ring *r, uint64_t seq) {
+  return seq < 2 * (uint64_t)r->index->geometry.segments;
 }
 
 static off_t file_offset(const nxc__ring *r, uint64_t word) {
@@ -456,11 +466,14 @@ static bool is_cached(const nxc__ring *r, off_t at) {
   return preadv2(r->fd, &iov, 1, at, RWF_NOWAIT) == 1;
 }
 
-/* Nothing was ever written behind a record of the first round: no rest to be read. */
+/* Where there is no rest nothing is asked for: before the first record of a segment, and
+ * behind one of the first round, where nothing was ever written. A question there would
+ * have the kernel read ahead, megabytes of zeros, in the call. */
 static bool has_cached_neighbours(const nxc__ring *r, uint64_t word, size_t bytes) {
   off_t at = file_offset(r, word), end = at + (off_t)bytes;
-  bool first_round = word_seq(word) <= r->index->geometry.segments;
-  return (at == 0 || is_cached(r, at - 1)) && (first_round || is_cached(r, end));
+  bool first_of_segment = (uint64_t)at % r->index->geometry.segment_bytes == 0;
+  return (first_of_segment || is_cached(r, at - 1)) &&
+         (is_first_round(r, word_seq(word)) || is_cached(r, end));
 }
 
 bool nxc__ring_writes_at_once(nxc__ring *r, nxc__write *w) {
@@ -733,7 +746,7 @@ void nxc__ring_move(nxc__ring *r, bool (*keep)(void *arg, const nxc_entry *entry
   uint64_t budget = g->segment_bytes / 4;
   size_t slots = (size_t)g->buckets * NXC__WAYS;
 
-  if (cursor_seq + 1 <= g->segments) return;
+  if (is_first_round(r, cursor_seq + 1)) return;
   uint64_t next = cursor_seq + 1 - g->segments;
   read_ahead(r, next);
   read_ahead(r, next + 1); /* half a segment may be written faster than one is read */

@@ -32,6 +32,10 @@ enum { NXC__CORRUPT = -100, NXC__WOULD_BLOCK = -101 };
 int nxc__ring_open(int dir, nxc__index *index, nxc__ring *ring);
 void nxc__ring_close(nxc__ring *ring);
 
+/* Single records will be read, some on threads that must not wait: with what the kernel
+ * reads ahead a call that asks for a byte can take ten milliseconds. */
+void nxc__ring_read_no_further(const nxc__ring *ring);
+
 /* The key will be looked for soon: its words are fetched into the processor's cache. */
 void nxc__ring_expect(const nxc__ring *ring, nxc__hash hash);
 

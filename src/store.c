@@ -293,6 +293,7 @@ static int try_open(opening *o, nxc__store *s, nxc__trouble *t) {
     if (rc == NXC_OK) {
       rc = agree(o, x, t);
       if (rc == NXC_OK) {
+        nxc__ring_read_no_further(&s->ring);
         s->index = x;
         return NXC_OK;
       }

@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
+#define SEGMENT_PAGES 256
+
 static nxc_entry *entry_of(const char *key, char fill, size_t size) {
   char *bytes = malloc(size + 1);
   memset(bytes, fill, size);
@@ -499,19 +501,22 @@ static void what_is_not_worth_keeping_is_not_moved(void **state) {
   assert_int_equal(get(s, "hot"), 0);
 }
 
-/* Whether the kernel has all pages of the segment in memory; to read one would fetch it. */
-static bool is_resident(testbed *s, uint64_t seq) {
+/* Pages of a segment that the kernel has in memory; to read one would fetch it. */
+static int resident_pages(testbed *s, uint64_t seq) {
   const nxc__geometry *g = &s->index->geometry;
-  unsigned char pages[256];
+  unsigned char pages[SEGMENT_PAGES];
   off_t at = (off_t)(seq % g->segments * g->segment_bytes);
   void *map = mmap(NULL, g->segment_bytes, PROT_READ, MAP_SHARED, s->ring.fd, at);
   assert_true(map != MAP_FAILED && g->segment_bytes == sizeof pages * 4096);
   assert_int_equal(mincore(map, g->segment_bytes, pages), 0);
   munmap(map, g->segment_bytes);
-  for (size_t i = 0; i < sizeof pages; i++) {
-    if (!(pages[i] & 1)) return false;
-  }
-  return true;
+  int resident = 0;
+  for (size_t i = 0; i < sizeof pages; i++) resident += pages[i] & 1;
+  return resident;
+}
+
+static bool is_resident(testbed *s, uint64_t seq) {
+  return resident_pages(s, seq) == SEGMENT_PAGES;
 }
 
 static void the_pages_of_the_next_segments_are_asked_for(void **state) {
@@ -530,7 +535,21 @@ static void the_pages_of_the_next_segments_are_asked_for(void **state) {
   assert_false(is_resident(s, next + 3));
 }
 
-/* ---- writing on a thread that must not sleep ------------------------------------------ */
+/* At the beginning of a file the kernel takes every read for the first of many. */
+static void nothing_is_read_further(void **state) {
+  testbed *s = *state;
+  nxc__ring_read_no_further(&s->ring);
+  put(s, "key", 'x', 10000);
+  turn(s, 1);
+  uint64_t first = s->index->geometry.segments;
+  assert_int_equal(fdatasync(s->ring.fd), 0);
+  assert_int_equal(posix_fadvise(s->ring.fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+  if (resident_pages(s, first)) skip(); /* a tmpfs has no other place */
+  assert_int_equal(get(s, "key"), 'x');
+  assert_in_range(resident_pages(s, first), 1, 5);
+}
+
+/* ---- on a thread that must not sleep ------------------------------------------ */
 
 /* Whether a record of about this size would be written at once; it is written. */
 static bool put_at_once(testbed *s, size_t size) {
@@ -565,6 +584,23 @@ static void what_is_small_is_written_at_once(void **state) {
   assert_true(put_at_once(s, 60000));
   assert_false(put_at_once(s, 70000));
   assert_true(put_at_once(s, 1));
+}
+
+static void the_first_record_of_a_segment_asks_for_no_page(void **state) {
+  testbed *s = *state;
+  need_nowait(s);
+  turn(s, 1);
+  for (int i = 0; i < 4; i++) put(s, "filler", 'f', 200000); /* no room for another 60 000 */
+  uint64_t next = (atomic_load(&s->index->header->cursor) >> 32) + 1;
+  nxc_entry *entry = entry_of("key", 'x', 60000);
+  nxc__write write;
+  assert_int_equal(nxc__ring_reserve(&s->ring, hash_of(s, "key"), entry, &write), NXC_OK);
+  assert_int_equal(atomic_load(&s->index->header->cursor) >> 32, next);
+  int behind = resident_pages(s, next - 1);
+  assert_true(nxc__ring_writes_at_once(&s->ring, &write));
+  assert_int_equal(resident_pages(s, next - 1), behind);
+  assert_int_equal(resident_pages(s, next), 0);
+  nxc_entry_unref(entry);
 }
 
 static void nothing_is_written_at_once_after_a_write_that_slept(void **state) {
@@ -733,7 +769,9 @@ int main(void) {
       ON_TESTBED(a_new_version_is_as_hot_as_the_one_before),
       ON_TESTBED(what_is_not_worth_keeping_is_not_moved),
       ON_TESTBED(the_pages_of_the_next_segments_are_asked_for),
+      ON_TESTBED(nothing_is_read_further),
       ON_TESTBED(what_is_small_is_written_at_once),
+      ON_TESTBED(the_first_record_of_a_segment_asks_for_no_page),
       ON_TESTBED(nothing_is_written_at_once_after_a_write_that_slept),
       ON_TESTBED(what_brings_second_lives_is_not_written_at_once),
       ON_TESTBED(what_needs_a_read_is_not_written_at_once),
