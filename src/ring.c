@@ -740,12 +740,20 @@ static void read_ahead(nxc__ring *r, uint64_t seq) {
   (void)posix_fadvise(r->fd, (off_t)(place * bytes), (off_t)bytes, POSIX_FADV_WILLNEED);
 }
 
+/* Gives the next segment its blocks before a put, which may be one that must not wait,
+ * needs them. Where there is no room the put will find out. */
+static void allocate_ahead(nxc__ring *r, uint64_t seq) {
+  uint64_t holds = atomic_load(segment_word(r, seq));
+  if (!(holds & ALLOCATED)) (void)allocate(r, seq, holds);
+}
+
 void nxc__ring_move(nxc__ring *r, bool (*keep)(void *arg, const nxc_entry *entry), void *arg) {
   const nxc__geometry *g = &r->index->geometry;
   uint64_t cursor_seq = atomic_load(&r->index->header->cursor) >> 32;
   uint64_t budget = g->segment_bytes / 4;
   size_t slots = (size_t)g->buckets * NXC__WAYS;
 
+  allocate_ahead(r, cursor_seq + 1);
   if (is_first_round(r, cursor_seq + 1)) return;
   uint64_t next = cursor_seq + 1 - g->segments;
   read_ahead(r, next);

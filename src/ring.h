@@ -81,8 +81,8 @@ static inline bool nxc__token_holds(const nxc__token *token) {
 /* Notes that the entry was used: it earns a second life. */
 void nxc__ring_touch(nxc__ring *ring, const nxc__token *token);
 
-/* Copies what was used, and `keep` says is alive, out of the segment that will
- * be recycled next: at most a quarter of a segment, never advancing. Blocks. */
+/* Gives the next segment its blocks, and copies what was used, and `keep` says is alive,
+ * out of the one that it will recycle: at most a quarter of a segment, never advancing. Blocks. */
 void nxc__ring_move(nxc__ring *ring, bool (*keep)(void *arg, const nxc_entry *entry), void *arg);
 
 /* Bytes of the file that are allocated. */

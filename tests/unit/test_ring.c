@@ -549,6 +549,19 @@ static void nothing_is_read_further(void **state) {
   assert_in_range(resident_pages(s, first), 1, 5);
 }
 
+static void the_next_segment_has_its_blocks_ahead(void **state) {
+  testbed *s = *state;
+  put(s, "key", 'x', 100);
+  uint64_t before = nxc__ring_held_bytes(&s->ring);
+  int asked = 0;
+  nxc__ring_move(&s->ring, keep_all, &asked);
+  uint64_t ahead = nxc__ring_held_bytes(&s->ring);
+  assert_true(before >= MB && ahead >= before + MB);
+  turn(s, 1);
+  assert_int_equal(nxc__ring_held_bytes(&s->ring), ahead);
+  assert_int_equal(get(s, "key"), 'x');
+}
+
 /* ---- on a thread that must not sleep ------------------------------------------ */
 
 /* Whether a record of about this size would be written at once; it is written. */
@@ -770,6 +783,7 @@ int main(void) {
       ON_TESTBED(what_is_not_worth_keeping_is_not_moved),
       ON_TESTBED(the_pages_of_the_next_segments_are_asked_for),
       ON_TESTBED(nothing_is_read_further),
+      ON_TESTBED(the_next_segment_has_its_blocks_ahead),
       ON_TESTBED(what_is_small_is_written_at_once),
       ON_TESTBED(the_first_record_of_a_segment_asks_for_no_page),
       ON_TESTBED(nothing_is_written_at_once_after_a_write_that_slept),
