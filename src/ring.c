@@ -47,7 +47,7 @@ static ssize_t preadv2(int fd, const struct iovec *iov, int count, off_t at, int
 #define PEEK_ABOVE (96u << 10)    /* there a block of the wrong size costs more than a look */
 #define INLINE_LIMIT (1u << 20)   /* a larger one is not copied on an event loop */
 #define AT_ONCE_LIMIT (64u << 10) /* a larger record is not written on an event loop */
-#define BUSY_MS 10000             /* after a write there that slept all the same */
+#define BUSY_MS 10000             /* after two writes there that slept all the same */
 #define TRIES 64                  /* of a loop that other processes can upset */
 #define SMALL_OCTAVE 4            /* smaller records are of one size class */
 #define SMALL_UNITS (UINT64_C(1) << SMALL_OCTAVE)
@@ -110,6 +110,8 @@ int nxc__ring_open(int dir, nxc__index *index, nxc__ring *ring) {
   atomic_init(&ring->no_nowait, false);
   atomic_init(&ring->no_room_until_ms, 0);
   atomic_init(&ring->busy_until_ms, 0);
+  atomic_init(&ring->slept, false);
+  atomic_init(&ring->writing, 0);
   return NXC_OK;
 }
 
@@ -479,12 +481,13 @@ static bool has_cached_neighbours(const nxc__ring *r, uint64_t word, size_t byte
 bool nxc__ring_writes_at_once(nxc__ring *r, nxc__write *w) {
   size_t bytes = w->entry ? sizeof(prefix) + w->entry->record->size : 0;
   w->at_once = w->entry && w->word && !w->moves && bytes <= AT_ONCE_LIMIT &&
+               !atomic_load_explicit(&r->writing, memory_order_relaxed) &&
                nxc__steady_ms() >= atomic_load(&r->busy_until_ms) &&
                has_cached_neighbours(r, w->word, bytes);
   return w->at_once;
 }
 
-static int write_record(nxc__ring *r, const nxc__write *w) {
+static int write_pieces(nxc__ring *r, const nxc__write *w) {
   uint32_t size = w->entry->record->size;
   prefix p = {.magic = DISK_MAGIC, .size = size, .position = w->word & POSITION_MASK};
   p.sum = nxc__checksum(&p, offsetof(prefix, sum), w->sum);
@@ -516,17 +519,29 @@ static int write_record(nxc__ring *r, const nxc__write *w) {
   return NXC_OK;
 }
 
+/* The kernel lets one write at a time into a file. */
+static int write_record(nxc__ring *r, const nxc__write *w) {
+  atomic_fetch_add_explicit(&r->writing, 1, memory_order_relaxed);
+  int rc = write_pieces(r, w);
+  atomic_fetch_sub_explicit(&r->writing, 1, memory_order_relaxed);
+  return rc;
+}
+
 /* How often this thread has waited for something. */
 static long sleeps(void) {
   struct rusage usage;
   return getrusage(RUSAGE_THREAD, &usage) ? 0 : usage.ru_nvcsw;
 }
 
-/* What has slept once, for dirty pages that are too many or a lock, will again. */
+/* Two that sleep in a row, for dirty pages that are too many or for another writer, will
+ * not be the last. One alone is nothing to leave this thread for: where processors are
+ * scarce the way to a worker may take longer. */
 static int write_at_once(nxc__ring *r, const nxc__write *w) {
   long before = sleeps();
   int rc = write_record(r, w);
-  if (sleeps() != before) atomic_store(&r->busy_until_ms, nxc__steady_ms() + BUSY_MS);
+  bool slept = sleeps() != before;
+  bool last_slept = atomic_exchange(&r->slept, slept);
+  if (slept && last_slept) atomic_store(&r->busy_until_ms, nxc__steady_ms() + BUSY_MS);
   return rc;
 }
 

@@ -15,7 +15,9 @@ typedef struct nxc__ring {
   int fd;
   atomic_bool no_nowait;         /* the file system refuses RWF_NOWAIT */
   atomic_llong no_room_until_ms; /* the disk was full: not asked again before */
-  atomic_llong busy_until_ms;    /* a write slept that must not: workers write */
+  atomic_llong busy_until_ms;    /* writes slept that must not: workers write */
+  atomic_bool slept;             /* the last of those did */
+  atomic_int writing;            /* writes under way, for which another would have to wait */
 } nxc__ring;
 
 /* Where a version of a key stands in the index, and the word that says so: as

@@ -599,6 +599,16 @@ static void what_is_small_is_written_at_once(void **state) {
   assert_true(put_at_once(s, 1));
 }
 
+/* They would wait for it: the kernel lets one write at a time into a file. */
+static void nothing_is_written_at_once_beside_another_write(void **state) {
+  testbed *s = *state;
+  need_nowait(s);
+  atomic_store(&s->ring.writing, 1);
+  assert_false(put_at_once(s, 100));
+  atomic_store(&s->ring.writing, 0);
+  assert_true(put_at_once(s, 100));
+}
+
 static void the_first_record_of_a_segment_asks_for_no_page(void **state) {
   testbed *s = *state;
   need_nowait(s);
@@ -785,6 +795,7 @@ int main(void) {
       ON_TESTBED(nothing_is_read_further),
       ON_TESTBED(the_next_segment_has_its_blocks_ahead),
       ON_TESTBED(what_is_small_is_written_at_once),
+      ON_TESTBED(nothing_is_written_at_once_beside_another_write),
       ON_TESTBED(the_first_record_of_a_segment_asks_for_no_page),
       ON_TESTBED(nothing_is_written_at_once_after_a_write_that_slept),
       ON_TESTBED(what_brings_second_lives_is_not_written_at_once),
