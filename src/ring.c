@@ -77,6 +77,12 @@ static const prefix *prefix_of(const nxc_entry *entry) {
   return (const prefix *)(const void *)entry->room;
 }
 
+/* What stands in a prefix beside the rest of it. */
+static uint64_t sum_of(const nxc__ring *r, const prefix *p, const nxc_entry *entry) {
+  uint64_t sum = nxc__checksum(entry->record, p->size, r->index->seed);
+  return nxc__checksum(p, offsetof(prefix, sum), sum);
+}
+
 static uint64_t word_seq(uint64_t word) {
   return (word & POSITION_MASK) >> UNIT_BITS;
 }
@@ -266,7 +272,6 @@ static int reserve(nxc__ring *r, nxc__hash hash, const nxc_entry *entry, uint64_
   *w = (nxc__write){.hash = hash, .entry = entry};
   if (entry) {
     if (entry->record->size > nxc__ring_largest_bytes(r)) return NXC_E_TOO_LARGE;
-    w->sum = nxc__checksum(entry->record, entry->record->size, r->index->seed);
   } else {
     flags |= TOMBSTONE;
   }
@@ -490,7 +495,7 @@ bool nxc__ring_writes_at_once(nxc__ring *r, nxc__write *w) {
 static int write_pieces(nxc__ring *r, const nxc__write *w) {
   uint32_t size = w->entry->record->size;
   prefix p = {.magic = DISK_MAGIC, .size = size, .position = w->word & POSITION_MASK};
-  p.sum = nxc__checksum(&p, offsetof(prefix, sum), w->sum);
+  p.sum = sum_of(r, &p, w->entry);
   struct iovec iov[2] = {{&p, sizeof p}, {(void *)(uintptr_t)w->entry->record, size}};
   int pieces = 2;
   off_t at = file_offset(r, w->word);
@@ -619,9 +624,7 @@ static int read_failure(nxc__ring *r) {
 
 static bool is_intact(const nxc__ring *r, const nxc_entry *e) {
   const prefix *p = prefix_of(e);
-  uint64_t sum = nxc__checksum(e->record, p->size, r->index->seed);
-  return nxc__checksum(p, offsetof(prefix, sum), sum) == p->sum &&
-         nxc__record_check(e->record, p->size);
+  return sum_of(r, p, e) == p->sum && nxc__record_check(e->record, p->size);
 }
 
 /* What `n` bytes from the word's position say, as far as a prefix goes. */

@@ -46,7 +46,6 @@ size_t nxc__ring_largest_bytes(const nxc__ring *ring);
 typedef struct nxc__write {
   nxc__hash hash;
   const nxc_entry *entry; /* NULL: a tombstone */
-  uint64_t sum;           /* of the record */
   uint64_t word;          /* what will stand in the slot */
   bool moves;             /* second lives are due */
   bool at_once;           /* on a thread that must not sleep */
