@@ -45,7 +45,7 @@ static ssize_t preadv2(int fd, const struct iovec *iov, int count, off_t at, int
 #define DISK_MAGIC 0x4452584eu    /* "NXRD" */
 #define FIRST_READ 4096           /* where nothing is known of the size */
 #define PEEK_ABOVE (96u << 10)    /* there a block of the wrong size costs more than a look */
-#define INLINE_LIMIT (1u << 20)   /* a larger one is not copied on an event loop */
+#define INLINE_LIMIT (128u << 10) /* a larger one is not read on an event loop, cached or not */
 #define AT_ONCE_LIMIT (64u << 10) /* a larger record is not written on an event loop */
 #define BUSY_MS 10000             /* after two writes there that slept all the same */
 #define TRIES 64                  /* of a loop that other processes can upset */

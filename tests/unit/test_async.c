@@ -1,7 +1,8 @@
 /* test_async.c - the calls of nextcache_uv.h on a loop of its own.
  *
- * A record of more than 1 MB is never read inside the call, so the segments are
- * made large enough for one: then a get of it is pending for sure.
+ * A record of more than 128 KB is never read inside the call, and one that is larger
+ * than the memory tier is not kept there: the segments are made large enough for one,
+ * and a get of it is pending for sure.
  */
 #include "support.h"
 

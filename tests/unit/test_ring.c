@@ -626,6 +626,21 @@ static void the_first_record_of_a_segment_asks_for_no_page(void **state) {
   nxc_entry_unref(entry);
 }
 
+static void what_is_large_is_not_read_at_once(void **state) {
+  testbed *s = *state;
+  nxc_entry *entry = NULL;
+  nxc__token token;
+  put(s, "small", 's', 100000);
+  put(s, "large", 'l', 200000);
+  assert_int_equal(
+      nxc__ring_get(&s->ring, hash_of(s, "large"), slice("large"), true, &entry, &token),
+      NXC__WOULD_BLOCK);
+  assert_int_equal(get(s, "large"), 'l');
+  assert_int_equal(
+      nxc__ring_get(&s->ring, hash_of(s, "small"), slice("small"), true, &entry, &token), NXC_OK);
+  nxc_entry_unref(entry);
+}
+
 static void nothing_is_written_at_once_after_a_write_that_slept(void **state) {
   testbed *s = *state;
   need_nowait(s);
@@ -797,6 +812,7 @@ int main(void) {
       ON_TESTBED(what_is_small_is_written_at_once),
       ON_TESTBED(nothing_is_written_at_once_beside_another_write),
       ON_TESTBED(the_first_record_of_a_segment_asks_for_no_page),
+      ON_TESTBED(what_is_large_is_not_read_at_once),
       ON_TESTBED(nothing_is_written_at_once_after_a_write_that_slept),
       ON_TESTBED(what_brings_second_lives_is_not_written_at_once),
       ON_TESTBED(what_needs_a_read_is_not_written_at_once),
