@@ -38,7 +38,7 @@ const put = (key, fields, chunks) => handler.set(key, Promise.resolve(entryOf(fi
 /** As if Next.js had never been looked for. */
 function forgetNext() {
   Object.assign(shared('next.directory', Object), { found: undefined, searchedAt: -Infinity });
-  Object.assign(shared('next.work', Object), { storage: undefined });
+  Object.assign(shared('next.work', Object), { file: undefined, storage: undefined });
 }
 
 /** Runs functions as work on one request each, as the storage of a loaded Next.js tells. */

@@ -71,8 +71,6 @@ function isNextBefore(major, minor = 0) {
 
 const moduleFile = (name) => path.join(/* turbopackIgnore: true */ nextDirectory() ?? '', 'dist', ...name.split('/'));
 
-const loadedModule = (name) => (nextDirectory() ? Module._cache[moduleFile(name)]?.exports : undefined);
-
 const loadModule = (name) => Module.createRequire(moduleFile(name))(moduleFile(name));
 
 /**
@@ -80,8 +78,12 @@ const loadModule = (name) => Module.createRequire(moduleFile(name))(moduleFile(n
  * it has revalidated; undefined outside of a request.
  */
 function currentWork() {
-  const state = shared('next.work', () => ({ storage: undefined }));
-  state.storage ??= loadedModule(WORK_STORAGE)?.workAsyncStorage;
+  const state = shared('next.work', () => ({ file: undefined, storage: undefined }));
+  if (!state.storage) {
+    // Joined once: outside of Next it would be in every revalidation.
+    state.file ??= nextDirectory() && moduleFile(WORK_STORAGE);
+    state.storage = Module._cache[state.file]?.exports.workAsyncStorage;
+  }
   return state.storage?.getStore();
 }
 

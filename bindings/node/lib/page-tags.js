@@ -104,6 +104,7 @@ function pageTags(key, value, serverDistDir) {
 /** What is to be marked for these tags: revalidatePath(route, type) also means the route. */
 function tagsToMark(tags) {
   const named = normalizeTags(tags);
+  if (!named.some((tag) => tag.startsWith(PATH_TAG))) return named;
   const forms = named.map((tag) => ROUTE_FORM.exec(tag)).filter(Boolean);
   return [...new Set([...named, ...forms.map(([, route]) => routeTag(sha256(route ?? '/')))])];
 }
