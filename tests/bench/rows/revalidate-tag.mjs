@@ -2,23 +2,22 @@
 //
 // Two processes share what a subject shares. One looks at an entry without end;
 // the other revalidates its tag. Both read the same monotonic clock.
-import { rmSync, writeSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { fdatasync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { entriesOf } from '../lib/entries.mjs';
 import { Figures, loadSubjects } from '../lib/compare.mjs';
 import { machineRounds } from '../lib/machine-rounds.mjs';
-import { scratchFolder } from '../lib/places.mjs';
+import { memoryFolder, scratchFolder } from '../lib/places.mjs';
 import { Redis } from '../lib/redis.mjs';
-import { digits, summary } from '../lib/statistics.mjs';
+import { digits, pairedRatio, summary } from '../lib/statistics.mjs';
 import { SubjectProcess } from '../lib/subject-process.mjs';
 import { each, fill as fillAll, sleep } from '../lib/timing.mjs';
 
 const TAG = 'catalogue';
 const LOOKS_A_TURN = 20;
 const POOL = 'thread pool, one round trip';
-const FLUSH = 'thread pool, one page flushed';
-const PAGE_BYTES = 4096;
+const PAGE = Buffer.alloc(4096, 1);
+const WARM_UP = 20;
 const IN_A_ROW = 30;
 const PAUSE_MS = 5; // until the other process has surely seen what was stored
 
@@ -27,18 +26,21 @@ export const about = `The entries are stored anew before every round. "Until obe
 at one of the entries without end, misses it for the first time; "never" is longer than three seconds (@trieb.work answers from its memory for ten), and who
 was not obeyed once is not waited for again. Of 100 000 entries the others make one round. "Until it resolves" is the time of the promise. "Until it
 returns" is that of the call alone, which is all that its thread does of it. "In a row" are both again, as the median of thirty that follow each other: before
-each an entry is stored, and seen by the other process. The flushed page is one of a file of its own, written and flushed on the pool of another process just afterwards:
-what the disk takes in that moment, while the kernel still writes what was stored.`;
+each an entry is stored, and seen by the other process. The flushed page is one of a file of the same process and file system, written and flushed (\`fdatasync\` on
+the thread pool) just before the call in every other round, and just after the promise in the others: one flush and one round trip to the pool in the very
+moment, while the kernel still writes what was stored.`;
 export const subjects = ['nextcache', 'next', 'fortedigital', 'trieb'];
 export const metrics = {
-  resolves: 'µs until it resolves', obeyed: 'µs until obeyed by another process', returns: 'µs until it returns',
+  resolves: 'µs until it resolves', flush: 'µs, one page flushed', obeyed: 'µs until obeyed by another process', returns: 'µs until it returns',
   obeyedAgain: 'µs until obeyed, in a row', returnsAgain: 'µs until it returns, in a row',
 };
 
-const settings = ({ smoke, rounds }) => [[1000, 10], [100_000, 5]].map(([most, roundsMost]) => {
+const settings = ({ smoke, rounds }) => [[1000, 10], [100_000, 11]].map(([most, roundsMost]) => {
   const entries = smoke ? Math.round(Math.sqrt(most)) : most;
   return { label: `${entries} entries`, entries, rounds: Math.min(rounds, roundsMost), patienceMs: smoke ? 500 : 3000, isLarge: most > 1000 };
 });
+
+const us = (from, to) => Number(to - from) / 1000;
 
 // ---- in the processes of a subject ------------------------------------------------
 
@@ -71,13 +73,43 @@ export async function watch(cache, setting, _, number) {
   return undefined;
 }
 
-export async function mark(cache) {
+async function mark(cache) {
   const revalidate = cache.revalidation();
   const begun = process.hrtime.bigint();
   const marking = revalidate(TAG);
   const returned = process.hrtime.bigint();
   await marking;
   return { begun, returned, resolved: process.hrtime.bigint() };
+}
+
+const flushed = (file) => new Promise((resolve, reject) => { fdatasync(file, (error) => (error ? reject(error) : resolve())); });
+
+let pages; // of two files: one on the disk, and one in memory
+
+export async function openPages(_, __, ___, paths) {
+  pages = paths.map((path) => openSync(path, 'w'));
+  for (const file of pages) writeSync(file, PAGE, 0, PAGE.length, 0);
+  await flushed(pages[0]);
+}
+
+/** µs until a page is on the disk, without JavaScript that runs for the first time. */
+async function flushPage() {
+  const [onDisk, inMemory] = pages;
+  for (let i = 0; i < WARM_UP; i += 1) await flushed(inMemory);
+  const begun = process.hrtime.bigint();
+  writeSync(onDisk, PAGE, 0, PAGE.length, 0);
+  await flushed(onDisk);
+  return us(begun, process.hrtime.bigint());
+}
+
+/** One revalidation, and one flush: neither is always the first. */
+export async function markBesideFlush(cache, _, __, number) {
+  if (number % 2 === 0) {
+    const flush = await flushPage();
+    return { ...(await mark(cache)), flush };
+  }
+  const marked = await mark(cache);
+  return { ...marked, flush: await flushPage() };
 }
 
 /** The same again and again, of an entry that is stored before each. */
@@ -103,22 +135,7 @@ export async function watchAgain(cache, setting, context, number) {
 
 export const roundTrip = async (cache) => (await each(50, () => cache.get())).wall;
 
-/** µs until a page of a file that has it already is on the disk: a flush, and one round trip to the pool. */
-export async function flushPage(_, __, ___, path) {
-  const file = await open(path, 'w');
-  const flush = () => {
-    writeSync(file.fd, Buffer.alloc(PAGE_BYTES, 1), 0, PAGE_BYTES, 0);
-    return file.datasync();
-  };
-  await flush();
-  const { wall } = await each(1, flush);
-  await file.close();
-  return wall;
-}
-
 // ---- in the runner ------------------------------------------------------------------
-
-const us = (from, to) => Number(to - from) / 1000;
 
 class Pair {
   constructor(subject, setting) {
@@ -131,6 +148,8 @@ class Pair {
     const options = { folder: this.folder, memoryBytes: 50 * 2 ** 20, redisUrl };
     const start = () => SubjectProcess.open(this.subject.name, 'revalidate-tag', this.setting, options);
     [this.marker, this.watcher] = [await start(), await start()];
+    for (const folder of [scratchFolder, memoryFolder]) mkdirSync(folder, { recursive: true });
+    await this.marker.ask('call', { name: 'openPages', argument: [scratchFolder, memoryFolder].map((folder) => join(folder, `page-${this.subject.name}`)) });
   }
 
   async round(number) {
@@ -139,10 +158,10 @@ class Pair {
     if (!shared) throw new Error('another process does not see what was stored');
     const watching = this.neverObeyed ? undefined : this.watcher.ask('call', { name: 'watch', argument: number });
     await sleep(20);
-    const { begun, returned, resolved } = await this.marker.ask('call', { name: 'mark' });
+    const { begun, returned, resolved, flush } = await this.marker.ask('call', { name: 'markBesideFlush', argument: number });
     const obeyed = await watching;
     this.neverObeyed = obeyed === undefined;
-    const values = { resolves: us(begun, resolved), obeyed: this.neverObeyed ? Infinity : us(begun, obeyed), returns: us(begun, returned) };
+    const values = { resolves: us(begun, resolved), flush, obeyed: this.neverObeyed ? Infinity : us(begun, obeyed), returns: us(begun, returned) };
     return this.subject.name === 'nextcache' ? { ...values, ...(await this.#again(number)) } : values;
   }
 
@@ -185,7 +204,6 @@ async function compareSetting(setting, loaded, figures, pool) {
         });
       }
       if (number < 0) continue;
-      figures.add(setting.label, FLUSH, number, { resolves: await pool.ask('call', { name: 'flushPage', argument: join(scratchFolder, 'page') }) });
       figures.add(setting.label, POOL, number, { resolves: await pool.ask('call', { name: 'roundTrip' }) });
     }
   } finally {
@@ -197,14 +215,19 @@ function goalsOf(figures, flushUs, obeyedUs) {
   const of = (setting, metric) => figures.of(setting, 'nextcache', metric)?.median;
   const obeyed = figures.settings.map((setting) => of(setting, 'obeyed'));
   const resolves = figures.settings.map((setting) => of(setting, 'resolves'));
-  const floors = figures.settings.map((setting) => flushUs + figures.of(setting, POOL, 'resolves').median);
-  const flushes = figures.settings.map((setting) => figures.of(setting, FLUSH, 'resolves').median);
+  const flushes = figures.settings.map((setting) => of(setting, 'flush'));
+  const ratios = figures.settings.map((setting) => pairedRatio(figures.values(setting, 'nextcache', 'resolves'), figures.values(setting, 'nextcache', 'flush'))?.median);
+  const quiet = figures.settings.map((setting) => flushUs + figures.of(setting, POOL, 'resolves').median);
   const growth = resolves[1] / resolves[0];
   const listed = (values, unit) => figures.settings.map((setting, i) => `${setting}: ${digits(values[i])}${unit}`).join('; ');
   return [
     { number: 9, goal: '≤ 10 µs until every process obeys, by the C interface', figure: `${digits(obeyedUs)} µs`, reached: obeyedUs <= 10 },
     { number: 9, goal: '≤ 10 µs until every process obeys, from JavaScript to JavaScript', figure: listed(obeyed, ' µs'), reached: obeyed.every((time) => time <= 10) },
-    { number: 9, goal: 'resolves ≤ 2 × (one msync + one pool round trip)', figure: `${listed(resolves, ' µs')}; the floor: ${floors.map(digits).join(' and ')} µs; a page flushed in the same moment: ${flushes.map(digits).join(' and ')} µs`, reached: resolves.every((time, i) => time <= 2 * floors[i]) },
+    {
+      number: 9, goal: 'resolves ≤ 2 × (one flush of a page + one pool round trip), in the same moment',
+      figure: `${listed(ratios, ' ×')}; ${resolves.map(digits).join(' and ')} µs beside ${flushes.map(digits).join(' and ')} µs; one msync + one round trip in a quiet moment: ${quiet.map(digits).join(' and ')} µs`,
+      reached: ratios.every((ratio) => ratio <= 2),
+    },
     { number: 9, goal: '100 k entries ≤ 1.5 × 1 k entries', figure: digits(growth), reached: growth <= 1.5 },
   ];
 }
