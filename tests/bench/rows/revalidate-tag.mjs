@@ -228,7 +228,7 @@ function goalsOf(figures, flushUs, obeyedUs) {
       figure: `${listed(ratios, ' ×')}; ${resolves.map(digits).join(' and ')} µs beside ${flushes.map(digits).join(' and ')} µs; one msync + one round trip in a quiet moment: ${quiet.map(digits).join(' and ')} µs`,
       reached: ratios.every((ratio) => ratio <= 2),
     },
-    { number: 9, goal: '100 k entries ≤ 1.5 × 1 k entries', figure: digits(growth), reached: growth <= 1.5 },
+    { number: 9, goal: '100 k entries ≤ 1.5 × 1 k entries', figure: `${digits(growth)}; the flushed page alone: ${digits(flushes[1] / flushes[0])}`, reached: growth <= 1.5 },
   ];
 }
 
