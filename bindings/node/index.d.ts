@@ -141,6 +141,53 @@ export interface Stats {
   epoch: number;
   /** Whether the disk tier works. */
   disk: boolean;
+  /** (here) The tier that machines share; null where there is none. */
+  remote: RemoteStats | null;
+}
+
+/** How the tier that machines share is for this process, and what has been counted since
+ * its cache was opened. */
+export interface RemoteStats {
+  /** `down`: the log of invalidations is not followed; `open`: the server is not asked for a while. */
+  state: 'ready' | 'down' | 'open';
+  /** Why it is not ready. */
+  problem?: string;
+  /** The entry of the log up to which every invalidation is in force here. */
+  position: string;
+  /** How long ago the log was surely read to its end. */
+  unsureMs: number;
+  /** Whether the log had more when it was looked at last. */
+  behind: boolean;
+  /** Of the last 1000 look-ups. */
+  latencyP50Ms: number;
+  latencyP99Ms: number;
+  breakerOpen: boolean;
+  breakerOpenings: number;
+  gets: number;
+  hits: number;
+  misses: number;
+  /** Look-ups without an answer, of which so many took too long. */
+  failures: number;
+  deadlines: number;
+  /** Values that were not intact. */
+  refused: number;
+  /** Values that are older than what is known of invalidations. */
+  tooOld: number;
+  puts: number;
+  putFailures: number;
+  /** Puts that were given up because too many waited. */
+  dropped: number;
+  /** Of entries, as they are on the wire. */
+  bytesIn: number;
+  bytesOut: number;
+  /** Of puts that wait, or are on their way. */
+  queueBytes: number;
+  /** Invalidations: sent, read in the log, and not sent yet. */
+  sent: number;
+  received: number;
+  unsent: number;
+  /** How often this machine emptied itself, because nothing from before could be believed. */
+  clears: number;
 }
 
 /** The counters; null where there is no cache. */

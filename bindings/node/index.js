@@ -50,7 +50,7 @@ function named(raw) {
 function stats() {
   const raw = theEngine().stats();
   if (!raw) return null;
-  const out = named(raw);
+  const out = { ...named(raw), remote: theEngine().remoteStats() };
   const images = theEngines()[1]?.stats();
   // Optimised images have a cache of their own, but are a class like others.
   for (const name of images ? BY_CLASS : []) out[camelCase(name)].images = images[name][CLASSES.images];

@@ -157,4 +157,5 @@ test('stats have the shape that the types promise', () => {
     .map((line) => line.trim().slice(0, -1));
   assert.deepEqual(Object.keys(stats).sort(), declared.sort());
   assert.equal(stats.disk, true);
+  assert.equal(stats.remote, null);
 });

@@ -4,6 +4,7 @@
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
+const path = require('node:path');
 const { after, before, test } = require('node:test');
 const { appPage, fakeBuild, pageGet, pageSet, eventually } = require('../node/support');
 const { agreed, get, kept, mark, ready, set, settled } = require('./lib/fetches');
@@ -385,4 +386,13 @@ test('what is still under way when a cache is closed does not open it again', as
   })()`;
   const env = { NEXT_CACHE_VALKEY_URL: `${server.url}&prefix=closed`, NEXT_CACHE_DIR: fakeBuild() };
   assert.equal((await runScript(text, { env })).stdout, 'done\n');
+});
+
+test('programs are told of the tier what the types promise', async () => {
+  const declared = fs
+    .readFileSync(path.resolve(__dirname, '../../bindings/node/index.d.ts'), 'utf8')
+    .match(/interface RemoteStats \{([^]*?)\n\}/)[1]
+    .match(/^ {2}\w+(?=\??:)/gm)
+    .map((name) => name.trim());
+  assert.deepEqual(Object.keys(await a.stats()).sort(), declared.sort());
 });

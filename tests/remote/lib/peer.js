@@ -46,7 +46,7 @@ async function startPod({ url, dir, env, clientFile }) {
         waiting.set(++last, { resolve, reject });
         child.send({ id: last, work: String(work), args });
       }),
-    stats: () => pod.run(({ engine }) => engine().remoteStats()),
+    stats: () => pod.run(({ nextcache }) => nextcache.stats().remote),
     stop: () => {
       pods.delete(pod);
       child.kill('SIGKILL');
