@@ -269,6 +269,35 @@ test('an invalidation that could not be sent is sent by whoever comes next', asy
   await eventually(() => fs.readdirSync(`${a.dir}/remote`).length === 0);
 });
 
+test('until an invalidation can be sent, nothing is believed of those who may not know of it', async () => {
+  const server = await startServer();
+  const patient = '?getMs=1000&connectMs=2000';
+  const b = await startPod({ url: server.url + patient });
+  await ready(b);
+  // It may do everything but write into the log.
+  await server.ask('ACL', 'SETUSER', 'apart', 'on', '>secret', '+@all', '~nextcache:e:*', '~nextcache:{t}:clock', '%R~nextcache:*');
+  const a = await startPod({ url: server.url.replace('//', '//apart:secret@') + patient });
+  await ready(a);
+  await set(b, 'page', 'old', ['t']);
+  await settled(b);
+  assert.equal(await get(a, 'page', ['t']), 'old');
+  assert.equal(await rejected(mark(a, ['t'])), 'NEXTCACHE_NOT_GLOBAL');
+  assert.equal(await get(a, 'page', ['t']), null);
+  // Made of what b still has, after both have obeyed another invalidation.
+  await mark(b, ['other']);
+  await agreed(a, b);
+  await set(b, 'page', 'of old parts', ['t']);
+  await settled(b);
+  assert.equal(await get(a, 'page', ['t']), null);
+  await server.ask('ACL', 'SETUSER', 'apart', '~nextcache:*');
+  await eventually(async () => (await a.stats()).unsent === 0);
+  await agreed(a, b);
+  assert.equal(await get(b, 'page', ['t']), null);
+  await set(b, 'page', 'new', ['t']);
+  await settled(b);
+  assert.equal(await get(a, 'page', ['t']), 'new');
+});
+
 test('for how long what cannot be looked up may be served is bounded', async () => {
   const server = await startServer();
   const [a, b] = await twoPods(`${server.url}?unsureSeconds=4`);

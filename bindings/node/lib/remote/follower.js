@@ -70,6 +70,10 @@ class Follower {
     return this.#id;
   }
 
+  get version() {
+    return this.#version;
+  }
+
   /** Whether the log ends before what has been read of it. */
   isAhead(last) {
     return last.version < this.#version;

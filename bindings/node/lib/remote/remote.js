@@ -17,6 +17,7 @@ const { Latencies } = require('./latencies');
 const { PutQueue } = require('./put-queue');
 const { HEAD_BYTES, readHead, unwrap, wrap, writeBirth } = require('./envelope');
 const { Unsent } = require('./unsent');
+const { versionOfId } = require('./versions');
 const { warn } = require('../log');
 
 const FAMILY = '1'; // raise it with the format of records or of the values in them
@@ -55,6 +56,8 @@ class Remote {
   #unsent;
   #closed = false;
   #behind; // the place in the log at which the last heartbeat saw more of it
+  #alone; // the version since which something is in force here that others may not know of
+  #sent = {}; // {generation, version} of the last invalidation of this process
   #numbers = { gets: 0, hits: 0, misses: 0, failures: 0, deadlines: 0, refused: 0, tooOld: 0, puts: 0, putFailures: 0, sent: 0, bytesIn: 0, bytesOut: 0 };
   #latencies = new Latencies();
   #problem = 'not connected yet';
@@ -313,7 +316,7 @@ class Remote {
     const { generation, versions } = this.#follower;
     // From before a loss, or older than what is known of the log.
     const birth = head.generation === generation ? versions.birthOf(head.version) : undefined;
-    if (birth === undefined) {
+    if (birth === undefined || this.#isUntold(head.version)) {
       this.#numbers.tooOld++;
       return undefined;
     }
@@ -322,6 +325,17 @@ class Remote {
     if (!bytes) return this.#refuse();
     writeBirth(bytes, birth);
     return this.#local.parseRecord(bytes, key) ?? this.#refuse();
+  }
+
+  /**
+   * Whether it comes from somebody who may not have known what is in force here: local marks
+   * judge only what has obeyed no more of the log than this process had when it made them.
+   */
+  #isUntold(version) {
+    if (this.#alone === undefined) return false;
+    const isObeyed = this.#sent.generation !== this.#follower.generation || this.#sent.version <= this.#follower.version;
+    if (this.#unsent.size === 0 && isObeyed) this.#alone = undefined;
+    return version > this.#alone;
   }
 
   #refuse() {
@@ -410,7 +424,14 @@ class Remote {
     }
     const id = await this.#log.append(this.#write, tags, deadAfterMs);
     this.#numbers.sent++;
+    this.#sent = { generation: this.#follower.generation, version: versionOfId(id) };
     return id;
+  }
+
+  /** Marks tags before that has come back through the log, if it ever does. */
+  #markAlone(tags, deadAfterMs) {
+    this.#alone ??= this.#follower.version;
+    return this.#local.mark(tags, deadAfterMs);
   }
 
   /**
@@ -424,10 +445,11 @@ class Remote {
       if (this.#breaker.isOpen) throw new Error(this.#problem ?? 'the server does not answer');
       const id = await this.#publish({ tags, deadAfterMs });
       if (await this.#follower.arrival(id, this.#config.getMs)) return 0;
-      return await this.#local.mark(tags, deadAfterMs);
+      return await this.#markAlone(tags, deadAfterMs);
     } catch (error) {
-      await this.#local.mark(tags, deadAfterMs);
+      const marking = this.#markAlone(tags, deadAfterMs);
       this.#unsent.addMarks(tags, deadAfterMs);
+      await marking;
       throw new NotGlobalError(error.message);
     }
   }
