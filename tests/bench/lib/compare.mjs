@@ -11,7 +11,9 @@
 // and, run in the process of a subject,
 //   fill, begin, round(cache, setting, context, number) -> {metric: value}
 // Optional: `fresh`, a new process for every round; `keepsRedis`, which is not emptied; `memoryBytes`; `takesPart`;
-// `around(setting, work)`, what goes on beside the rounds.
+// `around(setting, work)`, what goes on beside the rounds; `machines`, how many processes of a subject
+// make a round at the same time after another has filled, and `joined(answers, gets)`, what their answers
+// and the GETs that Redis has answered meanwhile make together.
 //
 // Rounds are made until the row's `seconds` are over (shared among its settings),
 // at most as many as are asked for, at least ROUNDS_MIN.
@@ -87,27 +89,41 @@ class Contestant {
   async prepare() {
     rmSync(this.folder, { recursive: true, force: true });
     if (this.subject.needsRedis) this.redisUrl = this.row.keepsRedis ? await Redis.running() : await Redis.fresh();
-    this.process = await this.#open();
+    const first = await this.#open();
+    this.processes = [first];
     const shape = this.setting.shape;
-    const wrong = shape && this.row.checks !== false ? await this.process.ask('fidelity', shape) : [];
+    const wrong = shape && this.row.checks !== false ? await first.ask('fidelity', shape) : [];
     if (wrong.length > 0) this.figures.note(this.subject.label, `does not give back as it was: ${wrong.join(', ')}`);
-    await this.process.ask('fill');
-    if (this.row.fresh) await this.process.close();
-    else await this.process.ask('begin');
+    await first.ask('fill');
+    if (this.row.fresh || this.row.machines) await first.close();
+    if (this.row.machines) this.processes = await Promise.all(Array.from({ length: this.row.machines }, () => this.#open()));
+    if (!this.row.fresh) await this.#ask('begin', 0);
+  }
+
+  /** Asks all of its processes at once, each with a number of its own. */
+  #ask(name, number) {
+    return Promise.all(this.processes.map((process, i) => process.ask(name, number * this.processes.length + i)));
+  }
+
+  async #measured(number) {
+    if (!this.row.joined) return (await this.#ask('round', number))[0];
+    const before = await Redis.gets();
+    const answers = await this.#ask('round', number);
+    return this.row.joined(answers, (await Redis.gets()) - before);
   }
 
   async round(number) {
     if (this.row.fresh) {
-      this.process = await this.#open();
-      await this.process.ask('begin');
+      this.processes = [await this.#open()];
+      await this.#ask('begin', 0);
     }
-    const values = await this.process.ask('round', number);
-    if (this.row.fresh) await this.process.close();
+    const values = await this.#measured(number);
+    if (this.row.fresh) await this.processes[0].close();
     if (number >= 0) this.figures.add(this.setting.label, this.subject.label, number, values);
   }
 
   async close() {
-    await this.process?.close();
+    for (const process of this.processes ?? []) await process.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -1,4 +1,4 @@
-// The Redis that two of the subjects need: on loopback, on a free port, started
+// The Redis that the subjects on a server need: on loopback, on a free port, started
 // when it is first asked for and ended with the run, by its process id.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -31,6 +31,12 @@ export class Redis {
   static async running() {
     Redis.#started ??= Redis.#start();
     return (await Redis.#started).url;
+  }
+
+  /** How many GETs it has answered. */
+  static async gets() {
+    const { client } = await Redis.#started;
+    return Number(/^cmdstat_get:calls=(\d+)/m.exec(await client.info('commandstats'))?.[1] ?? 0);
   }
 
   static async #start() {

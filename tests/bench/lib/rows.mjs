@@ -3,7 +3,7 @@
 // of its own that returns {figures?, tables?, goals, curves?, bars?}.
 import { compare } from './compare.mjs';
 
-export const ROWS = ['memory-hit', 'first-decode', 'disk-get', 'disk-set', 'zipf', 'memory-hit-ratio', 'heap', 'loop-delay', 'revalidate-tag', 'shared-get', 'shared-set',
+export const ROWS = ['memory-hit', 'first-decode', 'disk-get', 'disk-set', 'zipf', 'memory-hit-ratio', 'heap', 'loop-delay', 'revalidate-tag', 'shared-get', 'shared-set', 'shared-load',
   'open', 'disk-bytes', 'next-start', 'c-api', 'disk-hit-ratio', 'stores'];
 
 export async function loadRow(name) {
