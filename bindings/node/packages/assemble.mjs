@@ -42,6 +42,7 @@ function assembleBinaries(target, addon, tool, out) {
     execFileSync(cpu === 'arm64' ? 'aarch64-linux-gnu-strip' : 'strip', ['--strip-unneeded', file]);
     fs.chmodSync(file, 0o755);
   }
+  fs.copyFileSync(path.join(here, 'NOTICE'), path.join(folder, 'NOTICE'));
   fs.writeFileSync(path.join(folder, 'README.md'), `The binaries of [nextcache](../nextcache) for ${os} on ${cpu} with ${libc}; it installs them by itself.\n`);
   const description = `Binaries of nextcache for ${os} ${cpu} (${libc})`;
   pack(folder, { name, version, description, license, os: [os], cpu: [cpu], libc: [libc], engines, preferUnplugged: true }, out);

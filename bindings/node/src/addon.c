@@ -298,13 +298,20 @@ static nxn_instance *instance_create(napi_env env) {
   return NULL;
 }
 
+static bool export_function(napi_env env, napi_value exports, const char *name,
+                            napi_callback function, void *data) {
+  napi_value value;
+  return napi_create_function(env, name, NAPI_AUTO_LENGTH, function, data, &value) == napi_ok &&
+         napi_set_named_property(env, exports, name, value) == napi_ok;
+}
+
 NAPI_MODULE_INIT() {
   nxn_instance *instance = instance_create(env);
-  napi_value open, version;
+  napi_value version;
   if (!instance) return fail(env, "nextcache: out of memory");
-  if (napi_create_function(env, "open", NAPI_AUTO_LENGTH, open_function, instance, &open) !=
-          napi_ok ||
-      napi_set_named_property(env, exports, "open", open) != napi_ok ||
+  if (!export_function(env, exports, "open", open_function, instance) ||
+      !export_function(env, exports, "pack", nxn_pack_bytes, NULL) ||
+      !export_function(env, exports, "unpack", nxn_unpack_bytes, NULL) ||
       napi_create_string_utf8(env, nxc_version(), NAPI_AUTO_LENGTH, &version) != napi_ok ||
       napi_set_named_property(env, exports, "version", version) != napi_ok)
     return fail(env, "nextcache: cannot fill the exports");

@@ -113,6 +113,8 @@ napi_value nxn_read_record(napi_env env, napi_callback_info info);
 napi_value nxn_drop_record(napi_env env, napi_callback_info info);
 /* The entry of a value of parseRecord(), borrowed; NULL for anything else. */
 nxc_entry *nxn_record_entry(napi_env env, napi_value value);
+napi_value nxn_pack_bytes(napi_env env, napi_callback_info info);
+napi_value nxn_unpack_bytes(napi_env env, napi_callback_info info);
 
 /* ---- values.c: JavaScript values <-> slices and parts --------------------------- */
 

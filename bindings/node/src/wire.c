@@ -10,7 +10,15 @@
  *
  *   parseRecord(bytes, key) -> record   readRecord(record, softTags) -> parts and numbers
  *   putRecords([record, ...], done)     dropRecord(record)
+ *
+ * On the way, of the addon and not of a cache, now or as a promise:
+ *
+ *   pack(bytes, room, later) -> how many   unpack(bytes, room, later) -> the same
+ *
+ * Packed is a block of LZ4, without its size: the reader was told.
  */
+#include <limits.h>
+#include <lz4.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -169,4 +177,99 @@ napi_value nxn_drop_record(napi_env env, napi_callback_info info) {
   nxc_entry_unref(*held);
   *held = NULL;
   return NULL;
+}
+
+/* ---- in fewer bytes ---------------------------------------------------------------- */
+
+typedef struct packing {
+  const char *from;
+  size_t size;
+  char *room;
+  size_t room_bytes;
+  bool unpacks;
+  size_t made; /* so many bytes of the room; 0: it cannot be done */
+  napi_async_work work;
+  napi_deferred promise;
+  napi_ref buffers[2]; /* that must not go meanwhile */
+} packing;
+
+/* Either stays inside of the two, whatever they hold, and counts in int. */
+static void packing_run(packing *p) {
+  int (*codec)(const char *, char *, int, int) =
+      p->unpacks ? LZ4_decompress_safe : LZ4_compress_default;
+  if (p->size > INT_MAX || p->room_bytes > INT_MAX) return;
+  int made = codec(p->from, p->room, (int)p->size, (int)p->room_bytes);
+  if (made > 0 && (!p->unpacks || (size_t)made == p->room_bytes)) p->made = (size_t)made;
+}
+
+static napi_value packing_result(napi_env env, const packing *p) {
+  napi_value made;
+  return napi_create_double(env, (double)p->made, &made) == napi_ok ? made : NULL;
+}
+
+static void packing_work(napi_env env, void *data) {
+  (void)env;
+  packing_run(data);
+}
+
+static void packing_free(napi_env env, packing *p) {
+  for (size_t i = 0; i < 2; i++) {
+    if (p->buffers[i]) napi_delete_reference(env, p->buffers[i]);
+  }
+  if (p->work) napi_delete_async_work(env, p->work);
+  free(p);
+}
+
+static void packing_done(napi_env env, napi_status status, void *data) {
+  packing *p = data;
+  if (status != napi_ok) p->made = 0;
+  napi_resolve_deferred(env, p->promise, packing_result(env, p));
+  packing_free(env, p);
+}
+
+/* A promise of the result; NULL: it cannot be done later. */
+static napi_value packing_start(napi_env env, const packing *asked, const napi_value *buffers) {
+  napi_value name, promise;
+  packing *p = malloc(sizeof *p);
+  if (!p) return NULL;
+  *p = *asked;
+  if (napi_create_string_utf8(env, "nextcache", NAPI_AUTO_LENGTH, &name) == napi_ok &&
+      napi_create_reference(env, buffers[0], 1, &p->buffers[0]) == napi_ok &&
+      napi_create_reference(env, buffers[1], 1, &p->buffers[1]) == napi_ok &&
+      napi_create_async_work(env, NULL, name, packing_work, packing_done, p, &p->work) == napi_ok &&
+      napi_create_promise(env, &p->promise, &promise) == napi_ok &&
+      napi_queue_async_work(env, p->work) == napi_ok)
+    return promise;
+  packing_free(env, p);
+  return NULL;
+}
+
+static napi_value packing_begin(napi_env env, napi_callback_info info, bool unpacks) {
+  napi_value argv[3], promise;
+  size_t argc = 3;
+  void *from, *room;
+  bool later = false;
+  packing asked = {.unpacks = unpacks};
+  if (napi_get_cb_info(env, info, &argc, argv, NULL, NULL) != napi_ok || argc < 3 ||
+      napi_get_buffer_info(env, argv[0], &from, &asked.size) != napi_ok ||
+      napi_get_buffer_info(env, argv[1], &room, &asked.room_bytes) != napi_ok ||
+      napi_get_value_bool(env, argv[2], &later) != napi_ok)
+    return packing_result(env, &asked);
+  asked.from = from;
+  asked.room = room;
+  if (later && (promise = packing_start(env, &asked, argv))) return promise;
+  packing_run(&asked);
+  return packing_result(env, &asked);
+}
+
+/* pack(bytes, room, later): how many bytes of the room it takes; 0 where that is not
+ * enough. */
+napi_value nxn_pack_bytes(napi_env env, napi_callback_info info) {
+  return packing_begin(env, info, false);
+}
+
+/* unpack(bytes, room, later): the bytes of the room; 0 where they are not what was
+ * packed. */
+napi_value nxn_unpack_bytes(napi_env env, napi_callback_info info) {
+  return packing_begin(env, info, true);
 }

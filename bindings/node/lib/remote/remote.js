@@ -20,7 +20,7 @@ const { Unsent } = require('./unsent');
 const { versionOfId } = require('./versions');
 const { warn } = require('../log');
 
-const FAMILY = '1'; // raise it with the format of records or of the values in them
+const FAMILY = '2'; // raise it with the format of records or of the values in them
 const WRITE_MS = 1000;
 const HEARTBEAT_MS = 1000;
 const HEARTBEAT_ANSWER_MS = 500;
