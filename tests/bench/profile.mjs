@@ -8,7 +8,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { entriesOf, SHAPES } from './lib/entries.mjs';
-import { scratchFolder } from './lib/places.mjs';
+import { peersFolder, scratchFolder } from './lib/places.mjs';
 import { Redis } from './lib/redis.mjs';
 import { SubjectProcess } from './lib/subject-process.mjs';
 
@@ -51,6 +51,7 @@ async function overRedis() {
   const another = await SubjectProcess.open(subject, 'shared-get', setting, options);
   await another.ask('fill');
   await another.close();
+  process.chdir(peersFolder); // as the other one is: the names of pages depend on it
   const cache = await open(options);
   const { cpu } = await row.round(cache, setting, await row.begin(cache, setting));
   await cache.close();
