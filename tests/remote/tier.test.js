@@ -396,3 +396,29 @@ test('programs are told of the tier what the types promise', async () => {
     .map((name) => name.trim());
   assert.deepEqual(Object.keys(await a.stats()).sort(), declared.sort());
 });
+
+test('a get that is under way when a cache is closed is a miss, and no alarm', async () => {
+  const { runScript } = require('../node/support');
+  await set(a, 'closing', 'x'.repeat(300000)); // unpacked by the pool
+  await settled(a);
+  const key = await a.run(({ key: keyOf }) => `f:${keyOf('closing')}`);
+  const text = `(async () => {
+    const nextcache = require(process.env.NXC_PACKAGE);
+    const { theEngine } = require(process.env.NXC_PACKAGE + '/lib/engine.js');
+    const get = () => theEngine().getStored(process.env.KEY, 3);
+    const until = async (holds) => { while (!holds()) await new Promise(setImmediate); };
+    const beforeItTried = get();
+    nextcache.close();
+    const first = await beforeItTried;
+    nextcache.open();
+    await until(() => theEngine().remoteStats().state === 'ready');
+    const unpacking = get();
+    await until(() => theEngine().remoteStats().bytesIn > 0);
+    nextcache.close();
+    console.log(first.stored, (await unpacking).stored);
+  })()`;
+  const env = { NEXT_CACHE_VALKEY_URL: server.url, NEXT_CACHE_DIR: fakeBuild(), KEY: key };
+  const { stdout, stderr } = await runScript(text, { env });
+  assert.equal(stdout, 'undefined undefined\n', stderr);
+  assert.doesNotMatch(stderr, /intact/);
+});

@@ -262,6 +262,7 @@ class Engine {
 
   #look(key, classId, softTags, knownId) {
     const native = this.#native;
+    if (native === undefined) return { result: MISS, why: 'absent', parts: null }; // closed meanwhile
     let resolve;
     native.numbers[ID] = knownId;
     const parts = native.get(storable(key), classId, softTags, (late) => resolve(readFound(native, late)));

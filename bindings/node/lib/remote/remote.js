@@ -339,6 +339,7 @@ class Remote {
   }
 
   #refuse() {
+    if (this.#closed) return undefined; // nobody can tell
     this.#numbers.refused++;
     warn('remote value', 'the shared tier holds a value that is not intact; it was not believed');
     return undefined;
@@ -408,6 +409,7 @@ class Remote {
   }
 
   #noteUnsent(error) {
+    if (this.#closed) return;
     this.#numbers.putFailures++;
     // A server that is full says so, and answers all the same.
     if (error.code === 'DEADLINE') this.#breaker.failure();
