@@ -87,7 +87,12 @@ async function remove(key) {
 /** Empties the cache for all processes. */
 async function clear() {
   if (theEngines().length === 1 && fs.existsSync(imagesConfig(theEngine().config).dir)) theImages();
-  for (const engine of theEngines()) checked('clear', await engine.clear());
+  // Each, also where other machines could not be told of the first.
+  const cleared = await Promise.allSettled(theEngines().map(async (engine) => engine.clear()));
+  for (const { reason, value } of cleared) {
+    if (reason) throw reason;
+    checked('clear', value);
+  }
 }
 
 /** Closes the cache of this process; the next use opens it again. */

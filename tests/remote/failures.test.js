@@ -347,3 +347,20 @@ test('no server at all from the beginning', async () => {
   await startServer({ port });
   await assertRecovers('absent', performance.now(), async () => (await pod.stats()).state === 'ready');
 });
+
+test('a clear that could not be sent has emptied this machine, images as well', async () => {
+  const pod = await startPod({ url: `redis://127.0.0.1:${await freePort()}` });
+  await set(pod, 'local', 'here');
+  const image = () =>
+    pod.run(async ({ handler }) => {
+      const key = 'zFh2jbQ0v3c8mYQpX1rD5tG7hJ9kL0nB2vC4xZ6_UY';
+      const found = await handler().get(key, { kind: 'IMAGE', isFallback: false });
+      const value = { kind: 'IMAGE', buffer: Buffer.from('abc'), etag: 'e', extension: 'png', upstreamEtag: 'u', revalidate: 60 };
+      if (!found) await handler().set(key, value, { kind: 'IMAGE' });
+      return found !== null;
+    });
+  assert.deepEqual([await image(), await image()], [false, true]);
+  const clear = pod.run(({ nextcache }) => nextcache.clear());
+  assert.equal(await clear.catch((error) => error.code), 'NEXTCACHE_NOT_GLOBAL');
+  assert.deepEqual([await get(pod, 'local'), await image()], [null, false]);
+});
