@@ -345,6 +345,7 @@ test('the setting: addresses, clients, and what is wrong', () => {
   const client = { sendCommand() {}, duplicate() {} };
   assert.equal(parseRemote(client).client, client);
   assert.equal(parseRemote({ client, strict: true }).strict, true);
+  for (const off of ['0', 'false', false]) assert.equal(parseRemote({ client, strict: off }).strict, false);
   for (const wrong of ['h:6379', 'http://h', 5, null, {}, { url: 'redis://h', foo: 1 }, { client: {} }, 'redis://h?prefix=a{b}',
-    'redis://h?getMs=soon', { url: 5 }]) assert.equal(parseRemote(wrong), undefined, JSON.stringify(wrong));
+    'redis://h?getMs=soon', { url: 5 }, 'redis:6379', 'valkey:6379', 'redis://h?strict=yes', { url: 'redis://h', build: 'on' }]) assert.equal(parseRemote(wrong), undefined, JSON.stringify(wrong));
 });

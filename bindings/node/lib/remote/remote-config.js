@@ -12,7 +12,10 @@ const parseMs = (value) => {
   const seconds = parseNumber(value);
   return seconds === undefined ? undefined : seconds * 1000;
 };
-const parseFlag = (value) => [true, 'true', '1', ''].includes(value);
+const parseFlag = (value) => {
+  if ([true, 'true', '1', ''].includes(value)) return true;
+  return [false, 'false', '0'].includes(value) ? false : undefined;
+};
 const parsePrefix = (value) => (/^[^{}\s]{1,64}$/.test(value) ? String(value) : undefined);
 
 // By the name of the option: the name inside, what holds without it, and how it is read.
@@ -28,12 +31,13 @@ const OPTIONS = {
 };
 
 const REMOTE_WANTED =
-  'a URL such as redis://user:password@host:6379, a client of iovalkey, ioredis or redis, or an object with ' +
+  'a URL such as redis://user:password@host:6379 (with %2F, %23 and %3F for "/", "#" and "?" in the password), a client of iovalkey, ioredis or redis, or an object with ' +
   `url or client, ${Object.keys(OPTIONS).join(', ')}`;
 
 /** {url, given}: the address for the client, and what its query says to us; undefined when it is none. */
 function readUrl(url) {
-  if (typeof url !== 'string' || !URL.canParse(url)) return undefined;
+  // "valkey:6379" is a URL as well, of no host.
+  if (typeof url !== 'string' || !url.includes('://') || !URL.canParse(url)) return undefined;
   const address = new URL(url);
   if (!PROTOCOLS.includes(address.protocol)) return undefined;
   const given = {};
