@@ -4,6 +4,7 @@
  * the entries that were read since they were written (top). A bounded number of
  * requests is under way at any time; what each said about the cache is counted.
  */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -181,10 +182,29 @@ static CURL *plain_request(const char *url) {
   return curl;
 }
 
+/* Next.js decodes the names of pages, but for what would divide them (%2F, %3F): what an address
+ * cannot hold is encoded again, and what is encoded stays. */
+static char *address_of(const char *base, const char *path) {
+  static const char plain[] = "-._~!$&'()*+,;=:@/?";
+  size_t n = strlen(base);
+  char *address = cli_alloc(NULL, n + 3 * strlen(path) + 1), *to = address + n;
+  memcpy(address, base, n);
+  for (const unsigned char *c = (const unsigned char *)path; *c; c++) {
+    bool encoded = *c == '%' && isxdigit(c[1]) && isxdigit(c[2]);
+    if (encoded || (*c < 0x80 && isalnum(*c)) || strchr(plain, *c)) {
+      *to++ = (char)*c;
+    } else {
+      to += sprintf(to, "%%%02X", *c);
+    }
+  }
+  *to = '\0';
+  return address;
+}
+
 static void begin(tour *t) {
   request *r = cli_alloc(NULL, sizeof *r);
   *r = (request){.path = t->paths->items[t->next++]};
-  char *url = cli_format("%s%s", t->base, r->path);
+  char *url = address_of(t->base, r->path);
   CURL *curl = plain_request(url);
   free(url);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, drop);

@@ -66,6 +66,13 @@ has 'again it is warm' "$out" '0 made now, 2 warm already'
 unsite
 
 site
+printf '{"routes":{"/a b":{},"/100%%":{},"/ü":{},"/s%%2Ft":{},"/[x]":{}}}' >.next/prerender-manifest.json
+nc warm --url "$url"
+has 'names that an address cannot hold' "$code $out" '^0 5 paths: 5 made now'
+is 'are encoded, once' "$(seen | jq -c .seen)" '["/%5Bx%5D","/%C3%BC","/100%25","/a%20b","/s%2Ft"]'
+unsite
+
+site
 printf '/dynamic\n/broken\n# no path\n%s' "$(seq 20 | sed 's|^|/|')" >list
 nc warm --url "$url" --from list --at-once 3
 has 'a list' "$code $out" '^1 22 paths: 20 made now, 0 warm already, 0 refreshed, 1 not cached, 1 failed'
