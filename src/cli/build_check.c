@@ -186,6 +186,12 @@ static char *resolve(const cli_build *b, const char *handler) {
   return real;
 }
 
+/* What a project's code does it does as whom the project belongs to, never as root. */
+static void become_owner_of(const char *path) {
+  struct stat st;
+  if (stat(path, &st) || cli_become(st.st_uid, st.st_gid) != CLI_OK) _exit(127);
+}
+
 /* Loads it in a node of its own: a missing addon or package shows here. */
 static void load(cli_build *b, const char *path) {
   static const char script[] =
@@ -204,6 +210,8 @@ static void load(cli_build *b, const char *path) {
     dup2(out[1], STDOUT_FILENO);
     close(out[0]);
     close(out[1]);
+    become_owner_of(b->dist);
+    become_owner_of(path);
     /* That of the PATH, which is the one that `next start` will run under. */
     execlp("node", "node", "-e", script, path, (char *)NULL);
     _exit(127);

@@ -32,6 +32,23 @@ if command -v node >/dev/null; then
 else
   ok 'a handler that does not load # SKIP no node'
 fi
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null && setpriv --reuid=65534 --clear-groups node -v >/dev/null 2>&1; then
+  make_build
+  echo 'require("fs").writeFileSync(__dirname + "/who", `${process.getuid()} ${process.getgid()} ${process.getgroups()}`);' \
+    >node_modules/nextcache/cache-handler.js
+  chmod 755 "$scratch" "$work"
+  chown -R 65534:65534 node_modules .next
+  for command in check-build doctor recover; do
+    nc $command
+    is "$command: as root, the handler is loaded by its owner" "$(cat node_modules/nextcache/who)" '65534 65534 65534'
+    rm node_modules/nextcache/who
+  done
+  chown 0:0 node_modules/nextcache/cache-handler.js
+  nc check-build
+  is 'or by that of the build' "$(cut -d' ' -f1 node_modules/nextcache/who)" 65534
+else
+  ok 'as root, the handler is loaded by its owner # SKIP not root, or no node'
+fi
 nc check-build nowhere
 has 'no build' "$code $out" '^1 problem   \./nowhere is not there; next build'
 nc check-build a b
