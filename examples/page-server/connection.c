@@ -4,8 +4,8 @@
  *   FORWARDING  the request is with Next.js; what the client sends behind it waits
  *   TUNNEL      Next.js has agreed to an Upgrade: bytes go both ways, whatever they are
  *
- * A client has at most one connection to Next.js, made for its first request that needs
- * one, so answers cannot be mixed up. Requests are written anew from what was parsed;
+ * A client has at most one connection to Next.js at a time, made for its first request that
+ * needs one, so answers cannot be mixed up. Requests are written anew from what was parsed;
  * answers go to the client as they come.
  */
 #include "connection.h"
@@ -311,7 +311,7 @@ static const http_parser_settings ANSWERS = {.on_headers_complete = on_answer_he
                                              .on_message_complete = on_answer_end};
 
 /* Next.js has closed its side: between two answers; before one, because it closes what is
- * idle while we write, so a request without a body is sent once more; or as the end of an
+ * idle while we write, so what may be repeated is sent once more; or as the end of an
  * answer without a length. */
 static void on_upstream_end(connection *c) {
   bool again = c->up->used && !c->answer_begun && c->request_over && !c->has_body;
@@ -422,8 +422,15 @@ static void forward(connection *c) {
   }
 }
 
+/* What may change something is sent once. So it gets a connection of its own: one that has been
+ * idle may be closed by Next.js just now, and then nobody knows whether it was read. */
+static bool may_be_repeated(unsigned method) {
+  return method == HTTP_GET || method == HTTP_HEAD || method == HTTP_OPTIONS;
+}
+
 static void begin_forwarding(connection *c) {
   atomic_fetch_add_explicit(&c->worker->proxied, 1, memory_order_relaxed);
+  if (!may_be_repeated(c->parser.method)) drop_upstream(c);
   c->outbox.size = 0;
   buffer_add(&c->outbox, c->request.head.data, c->request.head.size);
   forward(c);

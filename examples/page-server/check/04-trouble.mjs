@@ -1,5 +1,7 @@
 // Connections, and Next.js that ends and comes back.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { ask, talk } from './lib/http.mjs';
 import { check } from './lib/report.mjs';
@@ -8,6 +10,38 @@ import { counters, sleep, startNext, startPageServer } from './lib/process.mjs';
 const GET = (path, more = '') => `GET ${path} HTTP/1.1\r\nHost: site.test\r\n${more}\r\n`;
 const CLOSE = 'Connection: close\r\n';
 const count = (text, part) => text.split(part).length - 1;
+
+/** A site that answers the first request of a connection, and closes it at the second. */
+async function startClosingSite() {
+  const asked = [], known = new Set();
+  const site = createServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`);
+    if (known.has(request.socket)) return request.socket.destroy();
+    known.add(request.socket);
+    return response.end('done');
+  }).listen(0, '127.0.0.1');
+  await once(site, 'listening');
+  return { site, asked, port: site.address().port };
+}
+
+async function checkClosing(folder) {
+  const { site, asked, port } = await startClosingSite();
+  const server = await startPageServer(folder, port);
+  const post = 'POST /me HTTP/1.1\r\nHost: site.test\r\nContent-Length: 0\r\n';
+  await check('what has an effect is sent once, and on a connection that was not idle', async () => {
+    const text = await talk(server.port, `${GET('/me?1')}${post}\r\n${post}${CLOSE}\r\n`);
+    assert.equal(count(text, 'HTTP/1.1 200 OK'), 3);
+    assert.deepEqual(asked.splice(0), ['GET /me?1', 'POST /me', 'POST /me']);
+  });
+  await check('what has none is sent again when an idle connection was closed', async () => {
+    const text = await talk(server.port, GET('/me?1') + GET('/me?2', CLOSE));
+    assert.equal(count(text, 'HTTP/1.1 200 OK'), 2);
+    assert.deepEqual(asked.splice(0), ['GET /me?1', 'GET /me?2', 'GET /me?2']);
+  });
+  await server.end();
+  site.closeAllConnections();
+  site.close();
+}
 
 export async function run({ folder }) {
   let next = await startNext(folder);
@@ -86,4 +120,5 @@ export async function run({ folder }) {
     assert.equal(await server.end(), 0);
     socket.destroy();
   });
+  await checkClosing(folder);
 }
