@@ -192,15 +192,17 @@ static void become_owner_of(const char *path) {
   if (stat(path, &st) || cli_become(st.st_uid, st.st_gid) != CLI_OK) _exit(127);
 }
 
-/* Loads it in a node of its own: a missing addon or package shows here. */
+/* Loads it in a node of its own, as Next.js does, by import(): a missing addon or package shows
+ * here. What still waits after ten seconds, for another server perhaps, was found and runs. */
 static void load(cli_build *b, const char *path) {
   static const char script[] =
       "const fail = (e) => { console.log(String(e && e.message || e).split('\\n')[0]); "
       "process.exit(9); };"
-      "try { require(process.argv[1]); } catch (e) { fail(e); }"
       "const m = process.argv[1].replace(/[^/\\\\]*$/, 'lib/addon.js');"
+      "setTimeout(() => process.exit(0), 10000);"
+      "import(require('url').pathToFileURL(process.argv[1])).then(() => {"
       "if (require('fs').existsSync(m)) { const a = require(m); if (!a.addon) fail(a.problem); }"
-      "process.exit(0);";
+      "process.exit(0); }).catch(fail);";
   char said[512] = "";
   int out[2], status = 0;
   if (pipe(out)) return;

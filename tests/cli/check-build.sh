@@ -29,6 +29,14 @@ broken 'a handler that leads nowhere' 'rm node_modules/nextcache/cache-handler.j
 if command -v node >/dev/null; then
   broken 'a handler that does not load' 'echo "require(\"./nothing\")" >node_modules/nextcache/cache-handler.js' \
     ".*cache-handler\.js does not load: Cannot find module '\./nothing'; npm ci"
+  make_build
+  sed -i 's|[^"]*cache-handler.js|../handler.mjs|' .next/required-server-files.json
+  echo 'await null; export default class {}' >handler.mjs
+  nc check-build
+  has 'a handler that is an ES module' "$code $out" '^0 whole'
+  echo 'import "./nothing.mjs";' >handler.mjs
+  nc check-build
+  has 'or one that does not load' "$code $out" '^1 .*handler\.mjs does not load: Cannot find module'
 else
   ok 'a handler that does not load # SKIP no node'
 fi
