@@ -17,6 +17,7 @@
 
 /* A site that is being warmed also serves people. */
 #define MOST_AT_ONCE 64
+#define MOST_REDIRECTS 3
 /* The protocol of sitemaps allows 50 MB. */
 #define SITEMAP_BYTES (64u << 20)
 
@@ -140,6 +141,7 @@ static int warm_memory(void) {
 typedef struct request {
   const char *path;
   char cache[16]; /* what x-nextjs-cache said */
+  int redirects;
 } request;
 
 typedef struct tour {
@@ -201,12 +203,8 @@ static char *address_of(const char *base, const char *path) {
   return address;
 }
 
-static void begin(tour *t) {
-  request *r = cli_alloc(NULL, sizeof *r);
-  *r = (request){.path = t->paths->items[t->next++]};
-  char *url = address_of(t->base, r->path);
+static void ask(tour *t, request *r, const char *url) {
   CURL *curl = plain_request(url);
-  free(url);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, drop);
   curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, note_header);
   curl_easy_setopt(curl, CURLOPT_HEADERDATA, r);
@@ -215,11 +213,29 @@ static void begin(tour *t) {
   t->under_way++;
 }
 
-static void finish(tour *t, CURL *curl, CURLcode result) {
-  request *r;
-  long status = 0;
-  curl_easy_getinfo(curl, CURLINFO_PRIVATE, &r);
-  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+static void begin(tour *t) {
+  request *r = cli_alloc(NULL, sizeof *r);
+  *r = (request){.path = t->paths->items[t->next++]};
+  char *url = address_of(t->base, r->path);
+  ask(t, r, url);
+  free(url);
+}
+
+/* With trailingSlash the build names /about, and the page is at /about/. Only what the site says
+ * of itself is followed: its public name would lead around the server that is to be warmed. */
+static bool go_on(tour *t, CURL *curl, request *r) {
+  char *to = NULL;
+  size_t n = strlen(t->base);
+  curl_easy_getinfo(curl, CURLINFO_REDIRECT_URL, &to);
+  if (!to || strncmp(to, t->base, n) != 0 || to[n] != '/' || r->redirects++ == MOST_REDIRECTS) {
+    return false;
+  }
+  r->cache[0] = '\0';
+  ask(t, r, to);
+  return true;
+}
+
+static void count(tour *t, const request *r, CURLcode result, long status) {
   if (result != CURLE_OK || status >= 400) {
     t->failed++;
     if (result == CURLE_OK) {
@@ -237,10 +253,20 @@ static void finish(tour *t, CURL *curl, CURLcode result) {
     t->other++;
   }
   t->done++;
+}
+
+static void finish(tour *t, CURL *curl, CURLcode result) {
+  request *r;
+  long status = 0;
+  curl_easy_getinfo(curl, CURLINFO_PRIVATE, &r);
+  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
   t->under_way--;
+  if (result != CURLE_OK || !go_on(t, curl, r)) {
+    count(t, r, result, status);
+    free(r);
+  }
   curl_multi_remove_handle(t->multi, curl);
   curl_easy_cleanup(curl);
-  free(r);
 }
 
 static void make_tour(tour *t, size_t at_once) {

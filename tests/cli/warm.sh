@@ -36,6 +36,8 @@ const server = require('http').createServer((request, response) => {
   if (request.url === '/seen') return response.end(JSON.stringify({ seen: seen.sort(), most }));
   if (request.url === '/sitemap.xml')
     return response.end('<urlset><url><loc>https://shop.example/</loc></url>\n<url><loc> https://shop.example/a?x=1 </loc></url><url><loc>https://shop.example</loc></url></urlset>');
+  const to = { '/slash': '/slash/', '/round': '/round', '/away': 'http://shop.example/away' }[request.url];
+  if (to) return response.writeHead(308, { location: to, 'x-nextjs-cache': request.url === '/slash' ? 'HIT' : 'MISS' }).end();
   most = Math.max(most, ++now);
   setTimeout(() => {
     now--;
@@ -70,6 +72,13 @@ printf '{"routes":{"/a b":{},"/100%%":{},"/ü":{},"/s%%2Ft":{},"/[x]":{}}}' >.ne
 nc warm --url "$url"
 has 'names that an address cannot hold' "$code $out" '^0 5 paths: 5 made now'
 is 'are encoded, once' "$(seen | jq -c .seen)" '["/%5Bx%5D","/%C3%BC","/100%25","/a%20b","/s%2Ft"]'
+unsite
+
+site
+printf '/slash\n/round\n/away\n' >list
+nc warm --url "$url" --from list
+has 'redirects' "$code $out" '^0 3 paths: 3 made now, 0 warm already'
+is 'are followed within the site' "$(seen | jq -c .seen)" '["/slash/"]'
 unsite
 
 site
