@@ -66,10 +66,16 @@ static int from_file(paths *p, const char *name) {
   char line[8192];
   FILE *f = fopen(name, "re");
   if (!f) return cli_fail(CLI_ABSENT, "warm: the file %s cannot be read", name);
+  bool other = false;
   /* The first word of a line, so that a list may have comments. */
-  while (fgets(line, sizeof line, f)) add_path(p, line, strcspn(line, " \t\r\n#"));
+  while (fgets(line, sizeof line, f)) {
+    add_path(p, line, strcspn(line, " \t\r\n#"));
+    other = other || !strchr("/#\r\n", line[0]);
+  }
   fclose(f);
-  return CLI_OK;
+  if (p->count || !other) return CLI_OK;
+  return cli_fail(CLI_PROBLEM, "warm: %s has no line that begins with a path, such as /about",
+                  name);
 }
 
 /* Pages and route handlers that were read since they were written. */
@@ -302,47 +308,92 @@ static size_t keep(char *data, size_t size, size_t n, void *arg) {
   return size * n;
 }
 
+/* In place: & is always written as an entity there, and an address with a query has some. */
+static void decode_entities(char *path) {
+  static const char *const entities[][2] = {{"&amp;", "&"},  {"&#38;", "&"}, {"&apos;", "'"},
+                                            {"&#39;", "'"},  {"&lt;", "<"},  {"&gt;", ">"},
+                                            {"&quot;", "\""}};
+  char *to = path;
+  for (const char *from = path; *from; to++) {
+    size_t i = 0, n = sizeof entities / sizeof *entities;
+    while (i < n && strncmp(from, entities[i][0], strlen(entities[i][0])) != 0) i++;
+    *to = i < n ? *entities[i][1] : *from;
+    from += i < n ? strlen(entities[i][0]) : 1;
+  }
+  *to = '\0';
+}
+
 /* The paths of <loc>https://any.host/path</loc>: the host that it names is the public
  * one, and we ask another. */
 static void read_locations(paths *p, const char *xml) {
-  for (const char *at = xml; (at = strstr(at, "<loc>"));) {
+  for (const char *at = xml, *end; (at = strstr(at, "<loc>")); at = end) {
     at += 5 + strspn(at + 5, " \t\r\n");
-    const char *end = strstr(at, "</loc>");
+    end = strstr(at, "</loc>");
     if (!end) break;
-    const char *host = strstr(at, "://");
-    const char *path = host && host < end ? strchr(host + 3, '/') : NULL;
-    if (host && host < end && (!path || path >= end)) add_path(p, "/", 1);
-    if (path && path < end) add_path(p, path, strcspn(path, " \t\r\n<"));
-    at = end;
+    const char *host = memmem(at, (size_t)(end - at), "://", 3);
+    if (!host) continue;
+    host += 3;
+    const char *path = memchr(host, '/', (size_t)(end - host));
+    if (path) {
+      add_path(p, path, strcspn(path, " \t\r\n<"));
+      decode_entities(p->items[p->count - 1]);
+    } else {
+      add_path(p, "/", 1);
+    }
   }
 }
 
-static int from_sitemap(paths *p, const char *base) {
-  text body = {NULL, 0};
+static int fetch(const char *url, text *body) {
   long status = 0;
-  char *url = cli_format("%s/sitemap.xml", base);
   CURL *curl = plain_request(url);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep);
-  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
   CURLcode result = curl_easy_perform(curl);
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
   curl_easy_cleanup(curl);
-  int code = CLI_OK;
   if (result != CURLE_OK) {
-    code = cli_fail(CLI_UNREADABLE, "warm: %s: %s", url, curl_easy_strerror(result));
-  } else if (status != 200) {
-    code = cli_fail(CLI_ABSENT, "warm: %s answered %ld", url, status);
-  } else if (body.data) {
-    read_locations(p, body.data);
+    return cli_fail(CLI_UNREADABLE, "warm: %s: %s", url, curl_easy_strerror(result));
+  }
+  return status == 200 ? CLI_OK : cli_fail(CLI_ABSENT, "warm: %s answered %ld", url, status);
+}
+
+/* A sitemap that is too long is divided, and an index names its parts; there are no indexes
+ * of indexes. */
+static int read_sitemap(paths *p, const char *host, const char *path, bool may_be_index) {
+  text body = {NULL, 0};
+  paths parts = {NULL, 0, 0};
+  char *url = address_of(host, path);
+  int code = fetch(url, &body);
+  const char *xml = body.data ? body.data : "";
+  if (code == CLI_OK && may_be_index && strstr(xml, "<sitemapindex")) {
+    read_locations(&parts, xml);
+  } else if (code == CLI_OK && strstr(xml, "<urlset")) {
+    read_locations(p, xml);
+  } else if (code == CLI_OK) {
+    code = cli_fail(CLI_PROBLEM, "warm: %s is no sitemap", url);
   }
   free(url);
   free(body.data);
+  for (size_t i = 0; i < parts.count && code == CLI_OK; i++) {
+    code = read_sitemap(p, host, parts.items[i], false);
+  }
+  free_paths(&parts);
+  return code;
+}
+
+/* Its paths are those of the host, a basePath included; so the base becomes that. */
+static int from_sitemap(paths *p, char *base) {
+  char *slash = strchr(strstr(base, "://") + 3, '/');
+  char *path = cli_format("%s/sitemap.xml", slash ? slash : "");
+  if (slash) *slash = '\0';
+  int code = read_sitemap(p, base, path, true);
+  free(path);
   return code;
 }
 
 /* ---- the command ------------------------------------------------------------------------------- */
 
-static int find_paths(paths *p, const char *from, const char *base) {
+static int find_paths(paths *p, const char *from, char *base) {
   if (strcmp(from, "sitemap") == 0) return from_sitemap(p, base);
   if (strcmp(from, "prerender-manifest") == 0) return from_manifest(p);
   if (strcmp(from, "top") == 0) return from_top(p);

@@ -38,6 +38,11 @@ const server = require('http').createServer((request, response) => {
     return response.end('<urlset><url><loc>https://shop.example/</loc></url>\n<url><loc> https://shop.example/a?x=1 </loc></url><url><loc>https://shop.example</loc></url></urlset>');
   const to = { '/slash': '/slash/', '/round': '/round', '/away': 'http://shop.example/away' }[request.url];
   if (to) return response.writeHead(308, { location: to, 'x-nextjs-cache': request.url === '/slash' ? 'HIT' : 'MISS' }).end();
+  if (request.url === '/shop/sitemap.xml')
+    return response.end('<sitemapindex><sitemap><loc>https://shop.example/parts/1.xml</loc></sitemap><sitemap><loc>https://shop.example/parts/2.xml</loc></sitemap></sitemapindex>');
+  if (/parts.1/.test(request.url)) return response.end('<urlset><url><loc>https://shop.example/shop/a?b=1&amp;c=2</loc></url></urlset>');
+  if (/parts.2/.test(request.url)) return response.end('<urlset><url><loc>https://shop.example/shop/it&apos;s</loc></url></urlset>');
+  if (request.url === '/none/sitemap.xml') return response.end('<html>');
   most = Math.max(most, ++now);
   setTimeout(() => {
     now--;
@@ -92,6 +97,16 @@ unsite
 site
 nc warm --url "$url" --from sitemap
 is 'the sitemap, whatever host it names' "$code $(seen | jq -c .seen)" '0 ["/","/","/a?x=1"]'
+nc warm --url "$url/shop" --from sitemap
+is 'an index of sitemaps, of a site with a basePath' "$code $(seen | jq -c '.seen[2:]')" '0 ["/a?x=1","/shop/a?b=1&c=2","/shop/it'"'"'s"]'
+nc warm --url "$url/none" --from sitemap
+has 'what is no sitemap' "$code $err" '^1 nextcache: warm: http.*/none/sitemap\.xml is no sitemap'
+echo 'https://shop.example/a' >urls
+nc warm --url "$url" --from urls
+has 'a file of something else' "$code $err" '^1 nextcache: warm: urls has no line that begins with a path'
+unsite
+
+site
 dir=$PWD/.cache/nextcache
 fill <<'...'
 put 1 p:b:/route-cache/APP_PAGE/3f/$/index 100 - 0 - -
@@ -103,7 +118,7 @@ get 2 p:b:/read
 get 3 f:/fetch
 ...
 nc warm --url "$url" --from top
-is 'top: what was read' "$code $(seen | jq -c '.seen[2:]')" '0 ["/","/a?x=1","/read"]'
+is 'top: what was read' "$code $(seen | jq -c .seen)" '0 ["/","/read"]'
 nc warm --url "$url" --from top --limit 1
 has '--limit' "$out" '^1 path:'
 unsite
