@@ -48,6 +48,8 @@ static int open_output(const wish *w, output *o) {
   char parent[PATH_MAX];
   const char *root = cli_where()->root;
   *o = (output){.path = cli_below(root, w->dist), .parent = -1, .dir = -1};
+  /* A shell completes "out" to "out/". */
+  for (size_t n = strlen(o->path); n > 1 && o->path[n - 1] == '/';) o->path[--n] = '\0';
   char *slash = strrchr(o->path, '/');
   o->name = slash + 1;
   *slash = '\0';

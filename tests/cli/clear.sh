@@ -128,6 +128,13 @@ has 'none at an absolute path' "$code $out" "^0 build output: there is none: $PW
 make_build
 nc clear --build --dist "$PWD/.next"
 is 'an absolute path' "$code $(ls -d .next 2>/dev/null)" '0 '
+make_build
+nc clear --build --dist .next/
+is 'as a shell completes it' "$code $(ls -d .next 2>/dev/null)" '0 '
+for slip in ./ ../; do
+  nc clear --build --dist $slip
+  is "not $slip" "$code $(cat src/file)" '2 code'
+done
 
 make_build
 next_begin
