@@ -51,6 +51,14 @@ test('revalidatePath invalidates the page and the fetches made for it', async ()
   assert.ok(await get());
 });
 
+test('revalidatePath of a path that itself looks encoded', async () => {
+  const serverDistDir = fakeBuild();
+  const page = '/route-cache/APP_PAGE/0/$/u/100%25';
+  await new CacheHandler({ serverDistDir }).set(page, appPage(['_N_T_/u/100%2525']), pageSet());
+  await nextcache.revalidatePath('/u/100%2525');
+  assert.equal(await new CacheHandler({ serverDistDir }).get(page, pageGet()), null);
+});
+
 test('remove and clear', async () => {
   await put();
   await nextcache.remove(`f:${KEY}`);

@@ -7,14 +7,18 @@ const PATH_TAG = '_N_T_';
 const ROOT_TAG = '_N_T_/';
 const INDEX_TAG = '_N_T_/index';
 
-function decoded(text) {
-  if (!text.includes('%')) return text;
+const ENCODED = /(?:%[0-9a-f]{2})+/gi;
+
+/** What is percent-encoded in a tag; a "%" that stands for itself is no reason to leave the rest as it is. */
+function decodedRun(run) {
   try {
-    return decodeURIComponent(text);
+    return decodeURIComponent(run);
   } catch {
-    return text;
+    return run;
   }
 }
+
+const decoded = (text) => (text.includes('%') ? text.replace(ENCODED, decodedRun) : text);
 
 /**
  * The one spelling of a tag. Next writes the path tags of a prerendered page
@@ -55,9 +59,7 @@ function deadAfterMs(durations) {
   return Math.max(0, Number(seconds) * 1000);
 }
 
-/** The tag that revalidatePath stands for. */
-function pathTag(path, type) {
-  return normalizeTag(`${PATH_TAG}${path}${type ? `${path.endsWith('/') ? '' : '/'}${type}` : ''}`);
-}
+/** The tag that revalidatePath stands for, in the spelling of `path`. */
+const pathTag = (path, type) => `${PATH_TAG}${path}${type ? `${path.endsWith('/') ? '' : '/'}${type}` : ''}`;
 
 module.exports = { PATH_TAG, deadAfterMs, headerTags, normalizeTags, pathTag };
