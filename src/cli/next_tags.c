@@ -4,6 +4,7 @@
 #include "next_tags.h"
 
 #include <ctype.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,21 +14,32 @@
 
 #define PATH_TAG "_N_T_"
 
-/* A text that is not well encoded stays as it is. */
+/* The byte that three characters stand for; -1: they stand for themselves. */
+static int encoded(const char *from) {
+  unsigned byte;
+  return from[0] == '%' && isxdigit((unsigned char)from[1]) && isxdigit((unsigned char)from[2]) &&
+                 sscanf(from + 1, "%2x", &byte) == 1 && byte
+             ? (int)byte
+             : -1;
+}
+
+/* Each run of encoded bytes by itself: one that is no UTF-8 stays as it is. */
 static char *decode(const char *tag) {
   char *out = cli_strdup(tag), *to = out;
-  for (const char *from = tag; *from; from++) {
-    unsigned byte;
-    if (*from != '%') {
-      *to++ = *from;
-    } else if (isxdigit((unsigned char)from[1]) && isxdigit((unsigned char)from[2]) &&
-               sscanf(from + 1, "%2x", &byte) == 1 && byte) {
-      *to++ = (char)byte;
-      from += 2;
+  for (const char *from = tag; *from;) {
+    size_t n = 0;
+    for (int byte; (byte = encoded(from + 3 * n)) >= 0; n++) to[n] = (char)byte;
+    json_t *text = n ? json_stringn(to, n) : NULL;
+    if (text) {
+      to += n;
+      from += 3 * n;
     } else {
-      free(out);
-      return cli_strdup(tag);
+      size_t length = n ? 3 * n : 1;
+      memcpy(to, from, length);
+      to += length;
+      from += length;
     }
+    json_decref(text);
   }
   *to = '\0';
   return out;

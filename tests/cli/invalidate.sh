@@ -48,6 +48,14 @@ tell get 1 p:b:/
 is 'the layout of all' "$answer" miss
 again _N_T_/caf%C3%A9
 is 'a percent-encoded tag' "$answer" miss
+tell put 1 p:b:/b 10 _N_T_/é-100%,%FF 0 - -
+nc invalidate --dir "$dir" --path /%C3%A9-100%
+tell get 1 p:b:/b
+is 'beside a % that stands for itself' "$answer" miss
+tell put 1 p:b:/b 10 _N_T_/é-100%,%FF 0 - -
+nc invalidate --dir "$dir" %FF
+tell get 1 p:b:/b
+is 'and bytes that are no text' "$answer" miss
 again 100%
 is 'one that is only like it' "$code $answer" '0 hit'
 serve_end
