@@ -11,6 +11,7 @@ const {
   fetchValue,
   freshCache,
   inPackage,
+  inRequests,
   pageGet,
   pageSet,
 } = require('./support');
@@ -311,6 +312,15 @@ test('a server action’s second announcement does not expire its fresh render',
   assert.ok(entry.lastModified >= listed);
   await request().revalidateTag(['t'], undefined);
   assert.equal(await request().get(KEY, fetchGet(['t'])), null, 'another request is no repeat');
+});
+
+test('in the edge runtime, whose requests cannot be told apart, what after() revalidates again counts', async (t) => {
+  inRequests(t); // this is none of them
+  const route = request();
+  await route.revalidateTag(['t'], undefined);
+  await request().set(KEY, fetchValue('between'), fetchSet(['t']));
+  await route.revalidateTag(['t'], undefined);
+  assert.equal(await request().get(KEY, fetchGet(['t'])), null);
 });
 
 test('retention keeps birth and lifetime, and only delays the next try', async () => {

@@ -2,8 +2,10 @@
 // What the tests of the binding share. Every test file runs in a process of its
 // own; a test opens the cache in a directory of its own with freshCache().
 
+const { AsyncLocalStorage } = require('node:async_hooks');
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');
+const Module = require('node:module');
 const os = require('node:os');
 const path = require('node:path');
 
@@ -80,6 +82,26 @@ function captureWarnings() {
   };
 }
 
+/** As if Next.js had never been looked for. */
+function forgetNext() {
+  const { shared } = inPackage('lib/shared.js');
+  Object.assign(shared('next.directory', Object), { found: undefined, searchedAt: -Infinity });
+  Object.assign(shared('next.work', Object), { file: undefined, storage: undefined });
+}
+
+/** Runs functions as work on one request each, as the storage of a loaded Next.js tells. */
+function inRequests(t) {
+  const workAsyncStorage = new AsyncLocalStorage();
+  const file = path.join(temporaryDirectory(), 'next/dist/server/app-render/work-async-storage.external.js');
+  Module._cache[file] = { exports: { workAsyncStorage } };
+  forgetNext();
+  t.after(() => {
+    delete Module._cache[file];
+    forgetNext();
+  });
+  return (work) => workAsyncStorage.run({}, work);
+}
+
 /** Waits until `condition` holds; what has not come after a minute does not come. */
 async function eventually(condition, patienceMs = 60000) {
   const until = performance.now() + patienceMs;
@@ -149,6 +171,7 @@ module.exports = {
   fetchValue,
   freshCache,
   inPackage,
+  inRequests,
   pageGet,
   pageSet,
   runScript,

@@ -1,15 +1,12 @@
 'use strict';
 const assert = require('node:assert/strict');
-const { AsyncLocalStorage } = require('node:async_hooks');
-const Module = require('node:module');
-const path = require('node:path');
 const { beforeEach, test } = require('node:test');
-const { appPage, eventually, fakeBuild, freshCache, inPackage, pageGet, pageSet, runScript, temporaryDirectory } = require('./support');
+const { appPage, eventually, fakeBuild, freshCache, inPackage, inRequests, pageGet, pageSet, runScript, temporaryDirectory } =
+  require('./support');
 
 const handler = inPackage('use-cache-handler.js');
 const CacheHandler = inPackage('cache-handler.js');
 const nextcache = inPackage('index.js');
-const { shared } = inPackage('lib/shared.js');
 
 const now = () => performance.timeOrigin + performance.now();
 
@@ -34,25 +31,6 @@ const entryOf = (fields = {}, chunks = [new Uint8Array([1, 2, 3])]) => ({
 });
 
 const put = (key, fields, chunks) => handler.set(key, Promise.resolve(entryOf(fields, chunks)));
-
-/** As if Next.js had never been looked for. */
-function forgetNext() {
-  Object.assign(shared('next.directory', Object), { found: undefined, searchedAt: -Infinity });
-  Object.assign(shared('next.work', Object), { file: undefined, storage: undefined });
-}
-
-/** Runs functions as work on one request each, as the storage of a loaded Next.js tells. */
-function inRequests(t) {
-  const workAsyncStorage = new AsyncLocalStorage();
-  const file = path.join(temporaryDirectory(), 'next/dist/server/app-render/work-async-storage.external.js');
-  Module._cache[file] = { exports: { workAsyncStorage } };
-  forgetNext();
-  t.after(() => {
-    delete Module._cache[file];
-    forgetNext();
-  });
-  return (work) => workAsyncStorage.run({}, work);
-}
 
 async function bytesOf(entry) {
   return Buffer.from(await new Response(entry.value).arrayBuffer());

@@ -73,19 +73,25 @@ const moduleFile = (name) => path.join(/* turbopackIgnore: true */ nextDirectory
 
 const loadModule = (name) => Module.createRequire(moduleFile(name))(moduleFile(name));
 
-/**
- * The object that stands for the request being worked on, and that lists what
- * it has revalidated; undefined outside of a request.
- */
-function currentWork() {
+/** Where Next.js, since 15, keeps that object; undefined before. */
+function workStorage() {
   const state = shared('next.work', () => ({ file: undefined, storage: undefined }));
   if (!state.storage) {
     // Joined once: outside of Next it would be in every revalidation.
     state.file ??= nextDirectory() && moduleFile(WORK_STORAGE);
     state.storage = Module._cache[state.file]?.exports.workAsyncStorage;
   }
-  return state.storage?.getStore();
+  return state.storage;
 }
+
+/**
+ * The object that stands for the request being worked on, and that lists what
+ * it has revalidated; undefined outside of a request, and in the edge runtime.
+ */
+const currentWork = () => workStorage()?.getStore();
+
+/** Whether a request can be told from others by that object. */
+const tellsWork = () => workStorage() !== undefined;
 
 /** revalidateTag and updateTag, as far as the running Next.js has them. */
 function nextCacheFunctions() {
@@ -149,4 +155,5 @@ module.exports = {
   nextCacheFunctions,
   nextUseCacheHandler,
   nextVersion,
+  tellsWork,
 };

@@ -4,16 +4,17 @@
 // Next.js announces one revalidation up to four times: to each handler, and at
 // the end of a server action once more, when the fresh render has been stored
 // already. A repeat would expire that render. It is told from a new
-// revalidation by the request's own list, which has the time of each; where
-// that list cannot be seen, a handler instance (there is one per request)
-// ignores what it has announced before.
+// revalidation by the request's own list, which has the time of each. Next 14 has
+// none: there a handler instance (one per request) ignores what it has announced
+// before. The list of the edge runtime cannot be seen: there all count, because
+// what after() revalidates once more is new.
 
 const { forgetAnswers } = require('./answers');
 const { BoundedMap } = require('./bounded-map');
 const { nextNow } = require('./clock');
 const { theEngine } = require('./engine');
 const { debug } = require('./log');
-const { currentWork } = require('./next');
+const { currentWork, tellsWork } = require('./next');
 const { deadAfterMs, normalizeTags } = require('./tags');
 const { shared } = require('./shared');
 const { tagsToMark } = require('./page-tags');
@@ -58,7 +59,8 @@ async function revalidateTags(tags, durations, instance) {
   if (list.length === 0) return;
   const deadAfter = deadAfterMs(durations);
   const work = currentWork();
-  const fresh = withoutRepeats(list, deadAfter, work ?? instance, work);
+  const owner = work ?? (tellsWork() ? undefined : instance);
+  const fresh = withoutRepeats(list, deadAfter, owner, work);
   // Before everything that only this process must know: all others obey it from here on.
   const marking = theEngine().mark(tagsToMark(fresh), deadAfter);
   forgetAnswers(); // a repeat changes what Next must be told of the time
