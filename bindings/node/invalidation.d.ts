@@ -7,7 +7,7 @@ type Kind = Tags | ((...args: never[]) => Tags | Promise<Tags>);
 type Arguments<K> = K extends (...args: infer A) => unknown ? A : K extends string ? [id?: Id] : [];
 
 /** Where a helper was called. Next 14 and 15 do not tell the first two apart. */
-export type Setting = 'server action' | 'route handler' | 'request' | 'outside any request';
+export type Setting = 'server action' | 'route handler' | 'request' | 'proxy' | 'outside any request';
 
 type Helpers<Kinds> = {
   [Name in keyof Kinds & string as `invalidate${Capitalize<Name>}Cache`]: (
@@ -17,7 +17,7 @@ type Helpers<Kinds> = {
 };
 
 /** Helpers that invalidate what a site knows by name, in server actions, in
- * route handlers and outside of any request:
+ * route handlers, in a proxy and outside of any request:
  *
  *   export const { invalidateCustomerCache, invalidateProductCache } = createInvalidation({
  *     customer: 'customer',

@@ -4,16 +4,19 @@
 //
 //   in a server action     updateTag: the visitor sees the change at once
 //   in a route handler     revalidateTag, dead at once for everybody
-//   outside any request    a mark through nextcache itself (jobs, timers)
+//   in a proxy             a mark through nextcache itself: Next.js takes what is
+//                          revalidated there, and never carries it out
+//   outside any request    the same (jobs, timers)
 //
 // Next 14 and 15 have no updateTag; there revalidateTag serves both of the first.
 
 const nextcache = require('./index');
 const { addReason } = require('./lib/reasons');
-const { nextCacheFunctions } = require('./lib/next');
+const { currentWork, nextCacheFunctions } = require('./lib/next');
 const { warnOnce } = require('./lib/log');
 
 const NOT_AN_ACTION = /^updateTag can only be called from within a Server Action/;
+const IS_ROUTED = /\/(page|route)$/; // "/blog/[slug]/page"
 const NOT_A_REQUEST = /^Invariant: static generation store missing/;
 
 /** Whether a call went through; an error that says something else than `unless` is the caller's. */
@@ -27,17 +30,31 @@ function tried(call, unless) {
   }
 }
 
-/** Next.js has no way to ask where one is, so each door is tried. */
+/** Whether this is a proxy, or a middleware: the work there is on no page and no route. */
+function isInProxy() {
+  const page = currentWork()?.page;
+  return typeof page === 'string' && !IS_ROUTED.test(page);
+}
+
+async function mark(tags) {
+  if (!nextcache.open()) {
+    warnOnce('invalidation', "engine=next: outside of a request nothing of Next's own cache can be invalidated");
+  }
+  await nextcache.revalidateTag(tags);
+}
+
+/** Next.js has no way to ask where else one is, so each door is tried. */
 async function invalidate(tags) {
+  if (isInProxy()) {
+    await mark(tags);
+    return 'proxy';
+  }
   const { updateTag, revalidateTag } = nextCacheFunctions();
   if (updateTag && tried(() => tags.forEach((tag) => updateTag(tag)), NOT_AN_ACTION)) return 'server action';
   if (revalidateTag && tried(() => tags.forEach((tag) => revalidateTag(tag, { expire: 0 })), NOT_A_REQUEST)) {
     return updateTag ? 'route handler' : 'request';
   }
-  if (!nextcache.open()) {
-    warnOnce('invalidation', "engine=next: outside of a request nothing of Next's own cache can be invalidated");
-  }
-  await nextcache.revalidateTag(tags);
+  await mark(tags);
   return 'outside any request';
 }
 

@@ -117,6 +117,10 @@ const NOT_AN_ACTION = 'updateTag can only be called from within a Server Action.
 const NO_STORE = 'Invariant: static generation store missing in revalidateTag a';
 const LOGS = (name) => `exports.${name} = (...args) => exports.calls.push(['${name}', ...args]);`;
 const THROWS = (name, text) => `exports.${name} = () => { throw new Error(${JSON.stringify(text)}); };`;
+/** As in work on a request for `page`. */
+const WORK = (page) =>
+  `require('node:module')._cache[__dirname + '/dist/server/app-render/work-async-storage.external.js'] =
+     { exports: { workAsyncStorage: { getStore: () => ({ page: ${JSON.stringify(page)} }) } } };`;
 
 async function invalidateIn(version, cache, env = {}) {
   const root = project(version, cache);
@@ -140,6 +144,10 @@ test('each door of Next.js, as it is open', async () => {
     ['route handler', [['revalidateTag', 'a', { expire: 0 }], ['revalidateTag', 'b', { expire: 0 }]]]);
   const job = await invalidateIn('16.4.6', THROWS('updateTag', NOT_AN_ACTION) + THROWS('revalidateTag', NO_STORE));
   assert.deepEqual([job.setting, job.calls], ['outside any request', []]);
+  const page = await invalidateIn('16.4.6', LOGS('updateTag') + WORK('/page'));
+  assert.equal(page.setting, 'server action');
+  const proxy = await invalidateIn('16.4.6', LOGS('updateTag') + LOGS('revalidateTag') + WORK('/'));
+  assert.deepEqual([proxy.setting, proxy.calls], ['proxy', []]);
   const older = await invalidateIn('15.5.29', LOGS('revalidateTag'));
   assert.deepEqual([older.setting, older.calls.length], ['request', 2]);
 });
