@@ -422,14 +422,17 @@ static bool keep_in_memory(const nxc__put *p, const nxc__token *token) {
   /* Epoch 0: the first hit looks its tags up. */
   nxc__known known = {.token = *token};
   uv_mutex_lock(&e->lock);
-  bool kept = e->store == p->store && nxc__memory_insert(e->memory, p->hash, p->entry, &known);
+  bool kept = e->store == p->store && nxc__token_holds(token) && /* or a newer one is there */
+              nxc__memory_insert(e->memory, p->hash, p->entry, &known);
   nxc__show_memory(e);
   uv_mutex_unlock(&e->lock);
   return kept;
 }
 
-static void forget_in_memory(const nxc__put *p) {
+/* What superseded the put may be there; an older version is known by its token. */
+static void forget_in_memory(const nxc__put *p, int committed) {
   nxc__engine *e = p->cache->engine;
+  if (committed == NXC_SUPERSEDED) return;
   uv_mutex_lock(&e->lock);
   nxc__memory_remove(e->memory, p->hash, p->key);
   nxc__show_memory(e);
@@ -451,7 +454,7 @@ static int commit(const nxc__put *p, nxc__token *token) {
 }
 
 static int finish_remove(const nxc__put *p, int committed) {
-  forget_in_memory(p);
+  forget_in_memory(p, committed);
   nxc__count(p->store->index, NXC__C_REMOVES, 1);
   bool shared = p->store->disk || !p->cache->engine->dir;
   return shared && committed != NXC_E_IO ? NXC_OK : NXC_E_IO;
@@ -465,7 +468,7 @@ static int finish_unwritten(const nxc__put *p, int committed, const nxc__token *
     nxc__count(x, NXC__C_PUTS + p->entry->record->class_id, 1);
     return NXC_MEMORY_ONLY;
   }
-  forget_in_memory(p);
+  forget_in_memory(p, committed);
   if (p->planned == NXC_BORN_DEAD) {
     nxc__count(x, NXC__C_BORN_DEAD, 1);
     return committed == NXC_E_IO ? NXC_E_IO : NXC_BORN_DEAD;
@@ -484,7 +487,7 @@ static int finish_put(const nxc__put *p, int committed, const nxc__token *token)
     nxc__count(x, NXC__C_PUTS + p->entry->record->class_id, 1);
     return committed;
   }
-  forget_in_memory(p);
+  forget_in_memory(p, committed);
   if (committed == NXC_SUPERSEDED) {
     nxc__count(x, NXC__C_SUPERSEDED, 1);
     return committed;

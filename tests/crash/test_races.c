@@ -252,6 +252,18 @@ static void a_put_that_cannot_be_written_does_not_undo_a_later_one(void **state)
   assert_string_equal(there(r, "key"), "second");
 }
 
+/* An older one that comes last leaves the newer one where it is, in memory too. */
+static void a_put_that_is_late_takes_nothing_out_of_memory(void **state) {
+  rig *r = *state;
+  assert_int_equal(nxc_set_memory(r->cache, 64 * MB, 0), NXC_OK);
+  nxc__put sleeper = begin(r, "key", "old");
+  assert_int_equal(test_put(r->cache, "key", "new", NULL), NXC_OK);
+  assert_int_equal(nxc__put_finish(&sleeper), NXC_SUPERSEDED);
+  test_answer answer = test_get(r->cache, "key");
+  assert_string_equal(answer.value, "new");
+  assert_int_equal(answer.in_memory, 1);
+}
+
 /* Stopped between its reservation and its write until the ring went round: the
  * newer version stays, and the old value is not kept in memory either. */
 static void a_put_that_slept_a_round_does_not_undo_a_newer_one(void **state) {
@@ -452,6 +464,7 @@ int main(void) {
       ON_RIG(what_a_newcomer_did_not_see_die_is_told_it),
       ON_RIG(a_birth_of_a_dead_store_is_not_believed_by_a_strange_one),
       ON_RIG(a_put_that_cannot_be_written_does_not_undo_a_later_one),
+      ON_RIG(a_put_that_is_late_takes_nothing_out_of_memory),
       ON_RIG(a_put_that_slept_a_round_does_not_undo_a_newer_one),
       ON_RIG(a_copy_of_a_newer_version_is_not_beaten_by_an_older_put),
       ON_RIG(an_inserter_that_lost_notices_it),
