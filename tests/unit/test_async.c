@@ -106,6 +106,14 @@ static int get(rig *r, const char *key, answer *a) {
   return get_soft(r, key, NULL, a);
 }
 
+/* Also where a worker reads: how large a record is, is only a hint while puts overlap. */
+static int get_in_the_end(rig *r, const char *key, answer *a) {
+  int result = get(r, key, a);
+  if (result != NXC_PENDING) return result;
+  run(r);
+  return a->result;
+}
+
 static nxc_entry *entry_of(rig *r, const char *key, char fill, size_t size, const char *tag) {
   char *bytes = malloc(size + 1);
   memset(bytes, fill, size);
@@ -390,7 +398,7 @@ static void puts_of_one_key_keep_their_order(void **state) {
     assert_int_equal(get(r, "key", &a), NXC_OK);
     assert_int_equal(a.first, 'h');
     nxc_set_memory(r->cache, 0, 0);
-    assert_int_equal(get(r, "key", &a), NXC_OK);
+    assert_int_equal(get_in_the_end(r, "key", &a), NXC_OK);
     assert_int_equal(a.first, 'h');
     nxc_set_memory(r->cache, MB, 0);
   }
