@@ -33,7 +33,9 @@ let pods;
 
 /** Four of them, with empty directories. */
 function startPods(name, query = '') {
-  const variables = (i) => ({ NEXT_CACHE_DIR: join(folder, `${name}-${i}`), NEXT_CACHE_VALKEY_URL: server.url + query });
+  const variables = (i) => ({
+    NEXT_CACHE_DIR: join(folder, `${name}-${i}`), NEXT_CACHE_MAX_DISK_SIZE: '16MB', NEXT_CACHE_VALKEY_URL: server.url + query,
+  });
   return Promise.all([0, 1, 2, 3].map((i) => site.start(variables(i))));
 }
 
