@@ -4,16 +4,16 @@
 //
 //   in a server action     updateTag: the visitor sees the change at once
 //   in a route handler     revalidateTag, dead at once for everybody
-//   in a proxy             a mark through nextcache itself: Next.js takes what is
-//                          revalidated there, and never carries it out
-//   outside any request    the same (jobs, timers)
+//   in a proxy             Next.js takes what is revalidated, and never carries it out
+//   outside any request    it throws (jobs, timers)
 //
+// In all of them the helpers mark through nextcache itself, too.
 // Next 14 and 15 have no updateTag; there revalidateTag serves both of the first.
 
 const nextcache = require('./index');
 const { addReason } = require('./lib/reasons');
 const { currentWork, nextCacheFunctions } = require('./lib/next');
-const { warnOnce } = require('./lib/log');
+const { warn, warnOnce } = require('./lib/log');
 
 const NOT_AN_ACTION = /^updateTag can only be called from within a Server Action/;
 const IS_ROUTED = /\/(page|route)$/; // "/blog/[slug]/page"
@@ -36,26 +36,29 @@ function isInProxy() {
   return typeof page === 'string' && !IS_ROUTED.test(page);
 }
 
-async function mark(tags) {
-  if (!nextcache.open()) {
-    warnOnce('invalidation', "engine=next: outside of a request nothing of Next's own cache can be invalidated");
-  }
-  await nextcache.revalidateTag(tags);
-}
-
-/** Next.js has no way to ask where else one is, so each door is tried. */
-async function invalidate(tags) {
-  if (isInProxy()) {
-    await mark(tags);
-    return 'proxy';
-  }
+/** Tells Next.js, which has no way to ask where else one is, so each door is tried; undefined outside of a request. */
+function tellNext(tags) {
   const { updateTag, revalidateTag } = nextCacheFunctions();
   if (updateTag && tried(() => tags.forEach((tag) => updateTag(tag)), NOT_AN_ACTION)) return 'server action';
   if (revalidateTag && tried(() => tags.forEach((tag) => revalidateTag(tag, { expire: 0 })), NOT_A_REQUEST)) {
     return updateTag ? 'route handler' : 'request';
   }
-  await mark(tags);
-  return 'outside any request';
+  return undefined;
+}
+
+async function invalidate(tags) {
+  const inProxy = isInProxy();
+  const told = inProxy ? undefined : tellNext(tags);
+  if (told) {
+    // Next.js marks when an action or a handler has returned; what a stream of the latter says later it only notes.
+    await nextcache.revalidateTag(tags).catch((error) => warn('invalidation', `revalidateTag failed: ${error.message}`));
+    return told;
+  }
+  if (!nextcache.open()) {
+    warnOnce('invalidation', "engine=next: outside of a request nothing of Next's own cache can be invalidated");
+  }
+  await nextcache.revalidateTag(tags);
+  return inProxy ? 'proxy' : 'outside any request';
 }
 
 const asList = (tags) => (typeof tags === 'string' ? [tags] : [...tags]);

@@ -128,8 +128,13 @@ async function invalidateIn(version, cache, env = {}) {
     `const { createInvalidation } = require(process.env.NXC_PACKAGE + '/invalidation.js');
      const { invalidateACache } = createInvalidation({ a: ['a', 'b'] });
      const { calls } = require('next/cache');
-     invalidateACache('because').then((setting) => console.log('result', JSON.stringify({ setting, calls })),
-       (error) => console.log('result', JSON.stringify({ error: error.message })));`,
+     const handler = new (require(process.env.NXC_PACKAGE + '/cache-handler.js'))({});
+     const key = 'a'.repeat(64), value = { kind: 'FETCH', data: { headers: {}, body: '', status: 200, url: '' }, revalidate: 60 };
+     const isKept = async () => (await handler.get(key, { kind: 'FETCH', revalidate: 60, tags: ['a'], softTags: [] })) !== null;
+     handler.set(key, value, { fetchCache: true, tags: ['a'] })
+       .then(async () => ({ before: await isKept(), setting: await invalidateACache('because'), kept: await isKept(), calls }))
+       .catch((error) => ({ error: error.message }))
+       .then((result) => console.log('result', JSON.stringify(result)));`,
     { cwd: root, env: { NEXT_CACHE_DIR: path.join(root, 'cache'), ...env } },
   );
   const line = stdout.split('\n').find((text) => text.startsWith('result'));
@@ -150,6 +155,8 @@ test('each door of Next.js, as it is open', async () => {
   assert.deepEqual([proxy.setting, proxy.calls], ['proxy', []]);
   const older = await invalidateIn('15.5.29', LOGS('revalidateTag'));
   assert.deepEqual([older.setting, older.calls.length], ['request', 2]);
+  // Also where Next.js carries nothing out: in a proxy, and in a stream after its route handler has returned.
+  for (const { before, setting, kept } of [action, route, job, page, proxy, older]) assert.deepEqual([before, kept], [true, false], setting);
 });
 
 test('an error that says something else is the caller’s, and notes no reason', async () => {
