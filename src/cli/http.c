@@ -283,13 +283,15 @@ static void on_signal(int unused) {
   ended = 1;
 }
 
-/* Turns at whole seconds of a clock that no step moves, however long a turn takes. */
+/* Turns at whole seconds of a clock that no step moves, however long a turn takes. One that
+ * was missed, because the process was stopped for a while, is not made up for. */
 static void run_until_ended(void) {
-  struct timespec at;
+  struct timespec at, now;
   clock_gettime(CLOCK_MONOTONIC, &at);
   while (!ended) {
     if (site->turn) site->turn();
-    at.tv_sec++;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    at.tv_sec = (now.tv_sec > at.tv_sec ? now.tv_sec : at.tv_sec) + 1;
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
   }
 }

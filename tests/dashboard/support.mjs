@@ -84,6 +84,7 @@ export async function startDashboard(project, { args = [], env = {} } = {}) {
     child.on('close', (code) => reject(new Error(`it ended with ${code}`)));
   });
   return {
+    child,
     port,
     url: `http://127.0.0.1:${port}`,
     end: () => new Promise((resolve) => {
