@@ -187,8 +187,8 @@ static enum MHD_Result serve(void *unused, struct MHD_Connection *from, const ch
     if (site->login && strcmp(path, "/") == 0) return ask(from, "");
     return say(from, MHD_HTTP_UNAUTHORIZED, "a token is needed\n", "WWW-Authenticate", "Bearer");
   }
-  if (strcmp(method, "GET") != 0) {
-    return say(from, MHD_HTTP_METHOD_NOT_ALLOWED, "GET only\n", "Allow", "GET");
+  if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
+    return say(from, MHD_HTTP_METHOD_NOT_ALLOWED, "GET only\n", "Allow", "GET, HEAD");
   }
   if (!site->page(path, since_of(from), &page)) {
     return say(from, MHD_HTTP_NOT_FOUND, "there is no such page\n", NULL, NULL);

@@ -60,6 +60,9 @@ kill -9 "$server"
 serve_end 2>/dev/null
 has 'and do not fall when a process is killed' "$(get /metrics '')" '^nextcache_disk_hits_total\{class="pages"\} 1$'
 has 'another path' "$(get / '')" '^HTTP/1.1 404'
+head=$(http 'HEAD /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
+has 'HEAD, by which some look whether it is up' "$head" '^HTTP/1.1 200'
+hasnt 'brings no body' "$head" '^nextcache_'
 has 'POST' "$(http 'POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc')" '^HTTP/1.1 405'
 has 'nonsense' "$(http 'nonsense\r\n\r\n')" '400 Bad Request|^$'
 has 'a name that is not of this machine (DNS rebinding)' \
