@@ -21,6 +21,8 @@
 #include <sys/socket.h>
 
 #define COOKIE "nextcache-session"
+/* A thread each. No address gets all of them: whoever sends byte by byte keeps his own. */
+#define MOST_CONNECTIONS 64u
 
 static const cli_site *site; /* the one of this run */
 static char *token;          /* NULL: none is asked for */
@@ -309,8 +311,9 @@ int cli_serve(const cli_site *which) {
   if (address.ss_family == AF_INET6) flags |= MHD_USE_IPv6;
   struct MHD_Daemon *d = MHD_start_daemon(
       flags, 0, NULL, NULL, serve, NULL, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address,
-      MHD_OPTION_CONNECTION_LIMIT, 64u, MHD_OPTION_CONNECTION_TIMEOUT, 10u,
-      MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+      MHD_OPTION_CONNECTION_LIMIT, MOST_CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+      MOST_CONNECTIONS / 2, MHD_OPTION_CONNECTION_TIMEOUT, 10u, MHD_OPTION_NOTIFY_COMPLETED,
+      on_completed, NULL, MHD_OPTION_END);
   if (!d) {
     return cli_fail(CLI_UNREADABLE, "%s: cannot listen on %s", site->command, site->address);
   }

@@ -60,6 +60,24 @@ kill -9 "$server"
 serve_end 2>/dev/null
 has 'and do not fall when a process is killed' "$(get /metrics '')" '^nextcache_disk_hits_total\{class="pages"\} 1$'
 has 'another path' "$(get / '')" '^HTTP/1.1 404'
+# A hundred connections that never come to an end of their request.
+cat >slow.js <<'...'
+const [port] = process.argv.slice(2), { connect } = require('net');
+const slow = Array.from({ length: 100 }, () => connect(port, '127.0.0.1').on('error', () => {}));
+const trickle = () => slow.forEach((s) => s.writable && s.write('X'));
+const end = (text) => { console.log(text); process.exit(); };
+Promise.all(slow.map((s) => new Promise((done) => s.on('connect', done)))).then(() => {
+  slow.forEach((s) => s.write('GET / HTTP/1.1\r\nX: '));
+  setInterval(trickle, 200);
+  require('http').get({ port, host: '127.0.0.1', localAddress: '127.0.0.2', path: '/metrics' }, (r) => end(r.statusCode));
+  setTimeout(() => end('no answer'), 20000);
+});
+...
+if command -v node >/dev/null; then
+  is 'one address with many slow connections holds up no other' "$(node slow.js "$port")" 200
+else
+  ok 'slow connections # SKIP no node'
+fi
 head=$(http 'HEAD /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
 has 'HEAD, by which some look whether it is up' "$head" '^HTTP/1.1 200'
 hasnt 'brings no body' "$head" '^nextcache_'
