@@ -308,7 +308,7 @@ int cli_serve(const cli_site *which) {
   sigaction(SIGTERM, &end, NULL);
   unsigned flags =
       MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_ERROR_LOG;
-  if (address.ss_family == AF_INET6) flags |= MHD_USE_IPv6;
+  if (address.ss_family == AF_INET6) flags |= MHD_USE_DUAL_STACK; /* [::] is all of both */
   struct MHD_Daemon *d = MHD_start_daemon(
       flags, 0, NULL, NULL, serve, NULL, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address,
       MHD_OPTION_CONNECTION_LIMIT, MOST_CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT,

@@ -110,6 +110,13 @@ has 'with an empty one' "$(get /metrics 'Authorization: Bearer \r\n')" '^HTTP/1.
 has 'with the token' "$(get /metrics 'Authorization: Bearer s3cret\r\n')" '^HTTP/1.1 200'
 has 'then the name does not matter' \
   "$(http 'GET /metrics HTTP/1.1\r\nHost: shop.example\r\nAuthorization: Bearer s3cret\r\nConnection: close\r\n\r\n')" '^HTTP/1.1 200'
+if grep -qs ' lo$' /proc/net/if_inet6; then
+  unlisten
+  listen '[::]:0'
+  has '[::] is every address, of version 4 as well' "$(get /metrics 'Authorization: Bearer s3cret\r\n')" '^HTTP/1.1 200'
+else
+  ok 'version 6 # SKIP there is none'
+fi
 has 'there is no login' "$(http 'POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')" '^HTTP/1.1 401'
 unlisten
 unset NEXT_CACHE_METRICS_TOKEN
