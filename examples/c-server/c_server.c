@@ -6,10 +6,13 @@
  *   POST /invalidate?tag=TAG  "product:NAME" for one of them, "products" for all
  *   GET  /metrics             for Prometheus
  *
+ * It listens on 127.0.0.1: whoever reaches it may invalidate.
+ *
  * A page that is fresh is sent from the cache; one that is stale too, while one renderer
  * makes it anew; for one that is missing the request waits. However many requests want a
  * page, it is rendered once: they share a flight.
  */
+#include <arpa/inet.h>
 #include <microhttpd.h>
 #include <nextcache.h>
 #include <pthread.h>
@@ -301,9 +304,12 @@ int main(int argc, char **argv) {
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, NULL);
+  const struct sockaddr_in address = {
+      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
   struct MHD_Daemon *daemon = MHD_start_daemon(
       MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, port, NULL,
-      NULL, serve, NULL, MHD_OPTION_THREAD_POOL_SIZE, 2u, MHD_OPTION_CONNECTION_TIMEOUT, 30u,
+      NULL, serve, NULL, MHD_OPTION_SOCK_ADDR, (const struct sockaddr *)&address,
+      MHD_OPTION_THREAD_POOL_SIZE, 2u, MHD_OPTION_CONNECTION_TIMEOUT, 30u,
       MHD_OPTION_NOTIFY_COMPLETED, after_request, NULL, MHD_OPTION_END);
   if (daemon) run(daemon, &signals);
   nxc_close(cache);
