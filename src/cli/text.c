@@ -75,11 +75,16 @@ bool cli_parse_number(const char *text, uint64_t *number) {
   return !errno && !*end;
 }
 
+/* As bindings/node/lib/sizes.js does: what is a size here is one for servers. strtod() alone
+ * would take 0x10 and 1e3 as well. */
 bool cli_parse_size(const char *text, uint64_t *bytes) {
-  static const char units[] = "BKMGT";
-  char *end;
-  if (!isdigit((unsigned char)text[0])) return false;
-  double n = strtod(text, &end), unit = 1;
+  static const char units[] = "BKMGT", digits[] = "0123456789";
+  const double most = 9007199254740991; /* Number.MAX_SAFE_INTEGER */
+  size_t whole = strspn(text, digits), part = text[whole] == '.' ? 1 : 0;
+  if (part) part += strspn(text + whole + 1, digits);
+  if (!whole || part == 1) return false;
+  const char *end = text + whole + part;
+  double n = strtod(text, NULL), unit = 1;
   while (*end == ' ') end++;
   if (*end) {
     const char *u = strchr(units, toupper((unsigned char)*end));
@@ -89,8 +94,7 @@ bool cli_parse_size(const char *text, uint64_t *bytes) {
     /* "64M" and "64MB" are the same; "64BB" is a slip. */
     if (u != units && toupper((unsigned char)*end) == 'B') end++;
   }
-  /* Beyond that a double does not fit the integer any more. */
-  if (*end || n * unit >= 9e18) return false;
+  if (*end || n * unit > most) return false;
   *bytes = (uint64_t)(n * unit);
   return true;
 }

@@ -33,7 +33,7 @@ kill $watcher
 wait $watcher 2>/dev/null
 is 'and stats --watch goes on with what is there now' \
   "$(tail -n 1 watched | jq .cache.limit_bytes)" $((64 << 20))
-for wrong in 4MB nonsense -5 '' 1e40GB; do
+for wrong in 4MB nonsense -5 '' 1e40GB 0x10MB 1e3MB 16.MB; do
   nc resize --dir "$dir" -- "$wrong"
   is "a wrong size: '$wrong'" "$code" 2
 done
