@@ -4,6 +4,7 @@
  * or a package.json. The directory comes from --dir, NEXT_CACHE_DIR, or the default.
  * Next.js puts its .env files into the environment of a server, so they count here.
  */
+#include <ctype.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 
 #include "cli.h"
 
-#define MOST_SETTINGS 32
+#define MOST_VARIABLES 32 /* in a value */
 
 /* In the order of strength of `next start`. */
 static const char *const env_files[] = {".env.production.local", ".env.local", ".env.production",
@@ -57,7 +58,7 @@ static char *value_in(char *line, const char *name) {
   line += n + strspn(line + n, " \t");
   if (*line++ != '=') return NULL;
   line += strspn(line, " \t");
-  if (*line == '"' || *line == '\'') {
+  if (*line == '"' || *line == '\'' || *line == '`') {
     char *end = strchr(line + 1, *line);
     if (end) {
       *end = '\0';
@@ -85,17 +86,81 @@ static char *setting_in(const char *file, const char *name) {
   return found;
 }
 
-const char *cli_setting(const char *name, const char **source) {
-  static char *kept[MOST_SETTINGS];
-  static size_t count;
-  const char *value = getenv(name);
-  if (source) *source = "the environment";
-  for (size_t i = 0; !value && i < sizeof env_files / sizeof *env_files; i++) {
-    char *read = count < MOST_SETTINGS ? setting_in(env_files[i], name) : NULL;
-    if (!read) continue;
-    value = kept[count++] = read;
-    if (source) *source = env_files[i];
+/* The last dollar sign of a text that no backslash precedes; NULL. */
+static const char *last_dollar(const char *text) {
+  for (const char *at = text + strlen(text); at > text;) {
+    at--;
+    if (*at == '$' && (at == text || at[-1] != '\\')) return at;
   }
+  return NULL;
+}
+
+/* The text with the variable at `dollar` in its value; NULL: it is none. */
+static char *with_value(const char *text, const char *dollar) {
+  const char *name = dollar + 1 + (dollar[1] == '{'), *end = name;
+  while (isalnum((unsigned char)*end) || *end == '_') end++;
+  if (end == name) return NULL;
+  size_t skip = strncmp(end, ":-", 2) == 0 ? 2 : 0, size = skip ? strcspn(end + 2, "}\\") : 0;
+  const char *rest = end + skip + size;
+  char *variable = cli_format("%.*s", (int)(end - name), name);
+  char *otherwise = cli_format("%.*s", (int)size, end + skip);
+  const char *value = cli_setting(variable, NULL);
+  char *result = cli_format("%.*s%s%s", (int)(dollar - text), text, value ? value : otherwise,
+                            rest + (*rest == '}'));
+  free(variable);
+  free(otherwise);
+  return result;
+}
+
+/* $NAME, ${NAME} and ${NAME:-otherwise}, the last of them first, and \$ for a dollar sign, as
+ * Next.js has it. Takes the text, and returns new memory. */
+static char *expand(char *text) {
+  const char *dollar;
+  char *next;
+  /* A bound, because a variable of the environment may hold its own name. */
+  for (int i = 0; i < MOST_VARIABLES && (dollar = last_dollar(text)); i++, text = next) {
+    if (!(next = with_value(text, dollar))) break;
+    free(text);
+  }
+  char *to = text;
+  for (const char *from = text; *from; from++) {
+    if (from[0] != '\\' || from[1] != '$') *to++ = *from;
+  }
+  *to = '\0';
+  return text;
+}
+
+typedef struct setting { /* as it stands in the files, which are read once for each name */
+  char *name, *value;    /* NULL: in none */
+  const char *source;
+  struct setting *next;
+} setting;
+
+static const setting *setting_of(const char *name) {
+  static setting *known;
+  setting *s = known;
+  while (s && strcmp(s->name, name) != 0) s = s->next;
+  if (s) return s;
+  s = cli_alloc(NULL, sizeof *s);
+  *s = (setting){.name = cli_strdup(name), .next = known};
+  known = s; /* without a value yet: one that is made of itself is made of nothing */
+  char *text = NULL;
+  for (size_t i = 0; !text && i < sizeof env_files / sizeof *env_files; i++) {
+    text = setting_in(env_files[i], name);
+    s->source = env_files[i];
+  }
+  if (text) s->value = expand(text);
+  return s;
+}
+
+const char *cli_setting(const char *name, const char **source) {
+  const char *value = getenv(name), *from = "the environment";
+  if (!value) {
+    const setting *s = setting_of(name);
+    value = s->value;
+    from = s->source;
+  }
+  if (source) *source = from;
   return value && *value ? value : NULL;
 }
 

@@ -122,6 +122,25 @@ is 'the default is .cache/nextcache at the root of the project' "$err" \
 echo 'export NEXT_CACHE_DIR="from dotenv" # why not' >../.env.production
 nc stats
 is '.env.production counts' "$err" "nextcache: $work/project/from dotenv: there is no such directory (from .env.production); the first start of a server makes it"
+expands() { # WHAT TEXT DIRECTORY
+  printf '%s\n' 'BASE=/base' "$2" >../.env.production
+  nc stats
+  has ".env.production: $1" "$err" "^nextcache: $3: there is no such directory"
+}
+# shellcheck disable=SC2016
+{
+  expands 'a variable' 'NEXT_CACHE_DIR=$BASE/a' /base/a
+  expands 'in braces, and one more' 'NEXT_CACHE_DIR=${BASE}/${BASE}a' /base//basea
+  expands 'of the environment' 'NEXT_CACHE_DIR=${PWD}/a' "$PWD/a"
+  expands 'in quotes' 'NEXT_CACHE_DIR="$BASE/a b"' '/base/a b'
+  expands 'another value' 'NEXT_CACHE_DIR=${NOWHERE:-/else}/a' /else/a
+  expands 'a dollar sign' 'NEXT_CACHE_DIR=/a\$b' '/a\$b'
+  expands 'what is no variable' 'NEXT_CACHE_DIR=/a$/b' '/a\$/b'
+  expands 'one that is made of itself' 'NEXT_CACHE_DIR=/a$NEXT_CACHE_DIR' /a
+  SELF='$SELF' expands 'nor does the environment lead round in circles' 'NEXT_CACHE_DIR=/a${SELF}' '/a\$SELF'
+  expands 'in backticks' 'NEXT_CACHE_DIR=`/a b`' '/a b'
+}
+rm ../.env.production
 echo 'NEXT_CACHE_DIR=local' >../.env.local
 nc stats
 is '.env.local is stronger' "$err" "nextcache: $work/project/local: there is no such directory (from .env.local); the first start of a server makes it"
