@@ -4,9 +4,11 @@
  * cli_parse(), so help and version work in any directory, and as any user.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "commands.h"
@@ -47,7 +49,17 @@ static int run(int argc, char **argv) {
   return cli_fail(CLI_USAGE, "there is no command %s; see nextcache --help", name);
 }
 
+/* Where one of these three is closed, the next file that is opened gets its number: the index,
+ * into which all that is printed would be written then. To /dev/null, as it is opened here, nothing
+ * can be written, so that a listing which nobody gets is still a failure. */
+static void occupy_standard_descriptors(void) {
+  int fd = STDIN_FILENO;
+  while (fd >= 0 && fd <= STDERR_FILENO) fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (fd > STDERR_FILENO) close(fd);
+}
+
 int main(int argc, char **argv) {
+  occupy_standard_descriptors();
   /* For the width of what is typed and shown; numbers stay as scripts expect them. */
   setlocale(LC_CTYPE, "");
   int code = run(argc, argv);

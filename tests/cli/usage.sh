@@ -32,6 +32,21 @@ is 'an empty directory' "$code $err" '2 nextcache: stats: --dir is ""; it should
 nc invalidate ''
 is 'an empty tag' "$code $err" '2 nextcache: invalidate: a tag is empty'
 is 'an output that is full' "$("$build/nextcache" --help 2>&1 >/dev/full; echo $?)" $'nextcache: cannot write the output: No space left on device\n4'
+# What is closed must not become the number of a file of the cache, which would be written into.
+# A listing of more than a buffer holds is written while they are open.
+fill <<<'many 300 100 t'
+for command in ls 'ls --json' 'show /many/1' 'invalidate u'; do
+  for closed in '>&-' '2>&-' '<&- >&- 2>&-'; do
+    eval "\"$build/nextcache\" $command --dir \"$dir\" $closed" 2>"$scratch/err" >"$scratch/out"
+    code=$?
+    wanted=4
+    [ "$closed" != '2>&-' ] || wanted=0
+    is "$command $closed" $code $wanted
+    nc ls --dir "$dir"
+    has 'leaves the cache as it was' "$code $out" '/many/299$'
+  done
+done
+rm -rf "$dir"
 
 # Each command that is about a cache, in a word: doctor and recover, which say what is
 # wrong as a part of what they find, come after. check-build is about none, and the
