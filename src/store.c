@@ -115,12 +115,24 @@ static int check_version_dir(int fd, const char *dir, nxc__trouble *t) {
   return fail(t, dir, ENOTSUP, text);
 }
 
+/* All files are opened after their directory. One that is given the number of a standard
+ * descriptor, because the program has closed that, would leave it to the index, and what the
+ * program prints would be written into what all processes map. So that number is taken for good. */
+static int open_directory(const char *dir, int flags) {
+  int fd = open(dir, flags);
+  while (fd >= 0 && fd <= STDERR_FILENO) {
+    close(fd);
+    fd = open("/dev/null", O_RDWR) < 0 ? -1 : open(dir, flags);
+  }
+  return fd;
+}
+
 /* Made only when it is missing: a mkdir() that finds a directory costs as much as a lock
  * on its parent, and most openings find everything. */
 static int open_parent(const char *dir, nxc__trouble *t) {
   const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-  int parent = open(dir, flags);
-  if (parent < 0 && errno == ENOENT && make_dirs(dir) == 0) parent = open(dir, flags);
+  int parent = open_directory(dir, flags);
+  if (parent < 0 && errno == ENOENT && make_dirs(dir) == 0) parent = open_directory(dir, flags);
   return parent < 0 ? fail(t, dir, errno, NULL) : parent;
 }
 

@@ -1287,6 +1287,30 @@ static void what_completed_survives_a_kill(void **state) {
   assert_hit(r, "key 7", "value 7");
 }
 
+/* In a child: where this process prints, its report goes. */
+static void what_a_program_prints_is_in_no_file(void **state) {
+  rig *r = *state;
+  put(r, "key", "value", TAGS("tag"));
+  pid_t child = fork();
+  if (child == 0) {
+    static char text[65536];
+    nxc_cache *own = NULL;
+    for (int fd = 0; fd <= STDERR_FILENO; fd++) close(fd);
+    if (nxc_open(&own, &r->options) != NXC_OK) _exit(1);
+    memset(text, 'x', sizeof text);
+    for (int fd = 0; fd <= STDERR_FILENO; fd++) {
+      if (write(fd, text, sizeof text) != (ssize_t)sizeof text) _exit(2);
+    }
+    nxc_close(own);
+    nxc_close(r->cache);
+    _exit(0);
+  }
+  assert_int_equal(test_wait(child), 0);
+  assert_hit(r, "key", "value");
+  reopen(r);
+  assert_hit(r, "key", "value");
+}
+
 static void an_inherited_handle_answers_forked(void **state) {
   rig *r = *state;
   put(r, "key", "value", TAGS("tag"));
@@ -1393,6 +1417,7 @@ int main(int argc, char **argv) {
       ON(on_disk, another_bound_waits_until_the_others_have_ended),
       ON(on_disk, counters_of_the_dead_are_kept),
       WITH_DISK(what_completed_survives_a_kill),
+      ON(on_disk, what_a_program_prints_is_in_no_file),
       EVERYWHERE(an_inherited_handle_answers_forked),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
