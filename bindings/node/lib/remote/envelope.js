@@ -19,7 +19,7 @@ const PLAIN = 0;
 const PACKED = 2; // 1 was Brotli, of another family of names
 
 // Measured on pages and fetches of 2 to 560 KB (docs/performance.md): a fetch of 2 KB is packed
-// to a half of it in 1.5 µs and unpacked in 0.3, one of 50 KB to 30 % in 32 and 9.
+// to 56 % in 1.7 µs and unpacked in 0.4, one of 50 KB to 30 % in 43 and 13.
 const PACK_MIN_BYTES = 2048;
 // Above this the pool's round trip is cheap beside the work.
 const POOL_MIN_BYTES = 256 * 1024;
