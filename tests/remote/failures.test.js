@@ -313,7 +313,7 @@ test('for how long what cannot be looked up may be served is bounded', async () 
 
 test('strict mode looks into the log before every get', async () => {
   const server = await startServer();
-  const [a] = await twoPods(server.url);
+  const [a] = await twoPods(`${server.url}?getMs=1000`); // a mark that is slower is not waited for
   const strict = await startPod({ url: `${server.url}?strict&getMs=1000` });
   await ready(strict);
   for (let i = 0; i < 30; i++) {

@@ -83,7 +83,7 @@ static void record_free(napi_env env, void *data, void *hint) {
 /* A value for an entry, whose reference it takes; NULL when there is no memory. */
 static napi_value record_create(napi_env env, nxc_entry *entry) {
   napi_value value;
-  nxc_entry **held = malloc(sizeof *held);
+  nxc_entry **held = malloc(sizeof(void *));
   if (held) *held = entry;
   if (held && napi_create_external(env, held, record_free, NULL, &value) == napi_ok) return value;
   free(held);
