@@ -11,7 +11,7 @@ const AT_A_TIME = 8;
 const REVALIDATE_EVERY = 500;
 const CATEGORIES = 100;
 const SETTLE_EVERY = 200;
-const WARM_UP = 3; // rounds in the one that is not counted: after fewer the compiler's threads still spend a quarter of the CPU
+const WARM_UP = 3; // rounds in the one that is not counted, so that what they run is compiled
 
 export const title = 'load: two machines over one Redis, Zipf 0.99, nine gets to one set';
 export const about = `Two processes with directories of their own, empty at the beginning, at the same time; what they share is Redis, on which a third one has
