@@ -570,7 +570,18 @@ void nxc__index_unlink(int dir, const nxc__index *index) {
 int nxc__index_flush(nxc__index *x) {
   if (x->fd < 0) return 0;
   if (x->elder && nxc__index_flush(x->elder)) return -1;
-  return msync(x->map, x->durable_bytes, MS_SYNC);
+  /* Loaded before: what is raised meanwhile may miss the flush. */
+  uint64_t floor = atomic_load(&x->header->floor);
+  uint64_t wall = atomic_load(&x->header->floor_wall_ms);
+  if (msync(x->map, x->durable_bytes, MS_SYNC)) return -1;
+  nxc__word_raise(&x->flushed_floor, floor);
+  nxc__word_raise(&x->flushed_wall_ms, wall);
+  return 0;
+}
+
+bool nxc__index_has_flushed(const nxc__index *x, uint64_t floor, uint64_t floor_wall_ms) {
+  return atomic_load(&x->flushed_floor) >= floor &&
+         atomic_load(&x->flushed_wall_ms) >= floor_wall_ms;
 }
 
 /* ---- words --------------------------------------------------------------------- */

@@ -137,8 +137,9 @@ typedef struct nxc__index {
   nxc__secret secret;
   void *map;
   size_t map_bytes;
-  size_t durable_bytes; /* header and rows: what an invalidation flushes */
-  int fd;               /* -1: anonymous */
+  size_t durable_bytes;                     /* header and rows: what an invalidation flushes */
+  nxc__word flushed_floor, flushed_wall_ms; /* of the header, durable by this process */
+  int fd;                                   /* -1: anonymous */
   dev_t dev;
   ino_t ino;
   int counter_row;
@@ -218,6 +219,9 @@ void nxc__index_data_name(const unsigned char instance[NXC__ID_SIZE], char name[
 
 /* Flushes the header and the rows to the disk. 0, or -1 (errno). */
 int nxc__index_flush(nxc__index *index);
+
+/* Whether a flush has made this floor, or a higher one, durable. */
+bool nxc__index_has_flushed(const nxc__index *index, uint64_t floor, uint64_t floor_wall_ms);
 
 /* ---- its words --------------------------------------------------------------- */
 

@@ -52,7 +52,8 @@ static void row_free(nxc__index *x, nxc__tag_bucket *b, int way, uint64_t dying)
 
   nxc__word_raise(&h->floor_wall_ms, wall);
   if (nxc__word_raise(&h->floor, marked)) nxc__count(x, NXC__C_FLOOR_RAISES, 1);
-  (void)nxc__index_flush(x);
+  /* In a full table each tag takes a row, and most of what goes the floor covers already. */
+  if (!nxc__index_has_flushed(x, marked, wall)) (void)nxc__index_flush(x);
   atomic_fetch_add(&h->epoch, 1);
   atomic_compare_exchange_strong(&b->hash[way], &dying, 0);
 }

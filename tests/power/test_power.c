@@ -257,12 +257,35 @@ static void the_epoch_never_goes_back(void **state) {
   test_dir_remove(dir);
 }
 
+/* In a table that is full a row goes for each of them; one flush makes the floor durable
+ * that covers them all, and one the marks. */
+static void the_flushes_of_a_mark_are_few(void **state) {
+  rig *r = *state;
+  static char names[4096][16];
+  static nxc_slice tags[4096];
+  nxc_options options = test_options(r->dir);
+  options.tag_rows = 64;
+  nxc_close(r->cache);
+  test_remove_tree(r->dir);
+  r->cache = test_open_with(&options);
+  for (size_t i = 0; i < COUNT_OF(tags); i++) {
+    (void)snprintf(names[i], sizeof names[i], "tag%zu", i);
+    tags[i] = slice(names[i]);
+  }
+  for (int times = 0; times < 3; times++) {
+    unsigned before = flushes;
+    assert_int_equal(nxc_mark(r->cache, tags, COUNT_OF(tags), 0), NXC_OK);
+    assert_true(flushes - before <= 4);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(an_orderly_stop_keeps_entries, set_up, tear_down),
       cmocka_unit_test_setup_teardown(no_mark_is_lost, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_stale_mark_and_its_deadline_survive, set_up, tear_down),
       cmocka_unit_test_setup_teardown(the_epoch_never_goes_back, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(the_flushes_of_a_mark_are_few, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
