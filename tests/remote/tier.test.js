@@ -217,6 +217,19 @@ test('an entry of before the log is one of before, for who comes late', async ()
   await late.stop();
 });
 
+test('invalidations of very many tags are obeyed, also by who reads them together', async () => {
+  const url = `${server.url}&prefix=many`;
+  const first = await startPod({ url });
+  await ready(first);
+  for (let times = 0; times < 2; times++) {
+    await first.run(({ nextcache }) => nextcache.revalidateTag(Array.from({ length: 150000 }, (_, i) => `t${i}`)));
+  }
+  const second = await startPod({ url });
+  await ready(second);
+  assert.equal((await second.stats()).received, 2);
+  await Promise.all([first.stop(), second.stop()]);
+});
+
 test("'use cache' results are shared, with the functions that they are of", async () => {
   const store = (pod, text) =>
     pod.run(async ({ useCache, nextNow }, body) => {

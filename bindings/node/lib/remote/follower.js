@@ -237,10 +237,10 @@ class Follower {
       if (entry.begin && this.attached && entry.begin !== this.generation) throw new Displaced('another generation');
       const deadAfterMs = entry.tags && this.#remaining(entry);
       if (entry.tags && run?.deadAfterMs === deadAfterMs) {
-        run.tags.push(...entry.tags);
+        for (const tag of entry.tags) run.tags.add(tag); // as arguments of one call they may be too many
       } else if (entry.tags) {
         this.#mark(run);
-        run = { tags: [...entry.tags], deadAfterMs };
+        run = { tags: new Set(entry.tags), deadAfterMs };
       } else if (!entry.begin) {
         unknown = true;
       }
@@ -261,7 +261,7 @@ class Follower {
 
   #mark(run) {
     if (!run) return;
-    const marked = this.local.mark([...new Set(run.tags)], run.deadAfterMs);
+    const marked = this.local.mark([...run.tags], run.deadAfterMs);
     if (marked instanceof Promise) this.#marking = Promise.all([this.#marking, marked]);
   }
 
