@@ -177,8 +177,18 @@ static size_t note_header(char *line, size_t size, size_t n, void *arg) {
   return bytes;
 }
 
+/* A proxy of the environment is for other machines, also where nobody said so. */
+static char *hosts_without_proxy(void) {
+  const char *named = getenv("no_proxy");
+  if (!named) named = getenv("NO_PROXY");
+  return cli_format("localhost,127.0.0.1,::1%s%s", named ? "," : "", named ? named : "");
+}
+
 static CURL *plain_request(const char *url) {
   CURL *curl = curl_easy_init();
+  char *direct = hosts_without_proxy();
+  curl_easy_setopt(curl, CURLOPT_NOPROXY, direct);
+  free(direct);
   curl_easy_setopt(curl, CURLOPT_URL, url);
   /* A sitemap is text from elsewhere: it must not lead to files or other protocols. */
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");

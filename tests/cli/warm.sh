@@ -68,8 +68,8 @@ site
 nc warm --url "$url/"
 is 'what was prerendered' "$code $out" '0 2 paths: 2 made now, 0 warm already, 0 refreshed, 0 not cached, 0 failed'
 is 'was asked for, each once' "$(seen | jq -c .seen)" '["/","/route"]'
-nc warm --url "$url"
-has 'again it is warm' "$out" '0 made now, 2 warm already'
+http_proxy=http://127.0.0.1:1 nc warm --url "$url"
+has 'again it is warm, and no proxy is asked for this machine' "$out" '0 made now, 2 warm already'
 unsite
 
 site
