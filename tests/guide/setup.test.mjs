@@ -49,6 +49,7 @@ const SHAPES = {
     'one line, no comma': 'module.exports = { poweredByHeader: false }\n',
     'a name, a type in a comment': "/** @type {import('next').NextConfig} */\nconst nextConfig = {\n  poweredByHeader: false, // said by nobody\n}\n\nmodule.exports = nextConfig\n",
     'empty': 'module.exports = {};\n',
+    'empty but for a comment': "module.exports = {\n  /* config options here */\n};\n",
     'a plugin around it': 'const withNothing = (config) => config;\nconst nextConfig = {\n\tpoweredByHeader: false\n};\nmodule.exports = withNothing(nextConfig);\n',
     'plugins with options': 'const withA = () => (config) => config;\nconst withB = (config, options) => config;\nmodule.exports = withA({ on: true })(withB({ poweredByHeader: false }, { silent: true }));\n',
     'a function': 'module.exports = async (phase, { defaultConfig }) => {\n  const nextConfig = {\n    poweredByHeader: false,\n  };\n  return nextConfig;\n};\n',

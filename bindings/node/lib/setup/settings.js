@@ -128,6 +128,12 @@ function removal({ text, ast }, node, siblings) {
   return { start, end, text: '' };
 }
 
+/** Whether somebody wrote a comment into the object itself, not into a property of it. */
+function hasComment({ ast }, object) {
+  const within = ({ start, end }, node) => start >= node.start && end <= node.end;
+  return ast.comments.some((comment) => within(comment, object) && !object.properties.some((property) => within(comment, property)));
+}
+
 /** The edits that take what is ours out of an object; 'all' when nothing of it is left. */
 function removals(file, object) {
   const edits = [];
@@ -137,7 +143,8 @@ function removals(file, object) {
     if (inner === 'all') edits.push(removal(file, property, object.properties));
     else edits.push(...inner);
   }
-  return edits.length > 0 && edits.length === object.properties.length ? 'all' : edits;
+  const isAll = edits.length > 0 && edits.length === object.properties.length && !hasComment(file, object);
+  return isAll ? 'all' : edits;
 }
 
 function inside(file, property) {
