@@ -18,17 +18,20 @@ static void nothing_has_no_quantiles(void **state) {
 
 static void a_duration_is_found_again(void **state) {
   testbed *t = *state;
-  /* Above a millisecond, where the time of the test itself is nothing. */
   for (uint64_t ns = 5000000; ns < 3000000000; ns = ns * 3 / 2) {
     nxc__times before, after;
     nxc__times_sum(t->index, NXC__TIMED_PUT, &before);
+    uint64_t begin = nxc__time_now();
     count_as(t->index, NXC__TIMED_PUT, ns, 1);
+    uint64_t most = ns + (nxc__time_now() - begin); /* where somebody else had the processor */
     nxc__times_sum(t->index, NXC__TIMED_PUT, &after);
     for (int i = 0; i < NXC__TIME_WORDS; i++) after.counts[i] -= before.counts[i];
     after.total -= before.total;
     assert_int_equal(after.total, 1);
-    double found = nxc__times_quantile(&after, 0.5) / (double)ns;
-    if (found < 0.8 || found > 1.25) fail_msg("%llu ns: %f", (unsigned long long)ns, found);
+    double found = nxc__times_quantile(&after, 0.5);
+    if (found < 0.8 * (double)ns || found > 1.25 * (double)most) {
+      fail_msg("%llu to %llu ns: %f", (unsigned long long)ns, (unsigned long long)most, found);
+    }
   }
 }
 
@@ -40,7 +43,7 @@ static void quantiles_are_in_order(void **state) {
   nxc__times_sum(t->index, NXC__TIMED_MARK, &times);
   assert_int_equal(times.total, 100);
   assert_true(nxc__times_quantile(&times, 0.5) < 13000000);
-  assert_true(nxc__times_quantile(&times, 0.89) < 13000000);
+  assert_true(nxc__times_quantile(&times, 0.8) < 13000000);
   assert_true(nxc__times_quantile(&times, 0.95) > 800000000);
   assert_true(nxc__times_quantile(&times, 1) >= nxc__times_quantile(&times, 0.95));
 }
