@@ -46,12 +46,17 @@ function tellNext(tags) {
   return undefined;
 }
 
+/** Of everything else that fails the log has a line already, such as of a directory that cannot be used. */
+function tellNotGlobal({ code, message }) {
+  if (code === 'NEXTCACHE_NOT_GLOBAL') warn('invalidation', message);
+}
+
 async function invalidate(tags) {
   const inProxy = isInProxy();
   const told = inProxy ? undefined : tellNext(tags);
   if (told) {
     // Next.js marks when an action or a handler has returned; what a stream of the latter says later it only notes.
-    await nextcache.revalidateTag(tags).catch((error) => warn('invalidation', `revalidateTag failed: ${error.message}`));
+    await nextcache.revalidateTag(tags).catch(tellNotGlobal);
     return told;
   }
   if (!nextcache.open()) {
