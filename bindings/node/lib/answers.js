@@ -15,6 +15,7 @@
 // configuration) is not among these: whoever changes that calls forget().
 
 const { BoundedMap } = require('./bounded-map');
+const { debug } = require('./log');
 const { shared } = require('./shared');
 
 const KEYS_MAX = 8192;
@@ -91,9 +92,10 @@ function answerAgain(engine, key, context, directory) {
 /**
  * Keeps an answer to the question {key, context, directory, classId}, worked
  * out at this moment from what the core found. After `freshMs`, if not before,
- * it would be another one.
+ * it would be another one. Not where each get is to have its line in the log.
  */
 function keepAnswer(asked, found, answer, freshMs = Infinity) {
+  if (debug) return;
   const isRepeated = found.parts === true; // what is asked for once, as by a crawler, is not worth keeping
   if (!isRepeated || !found.stamp || answer.value === null) return;
   const before = kept.get(asked.key);

@@ -357,7 +357,7 @@ class CacheHandler {
 
   /** Hands out an answer that may be given again, for so many milliseconds at most. */
   #answer(asked, found, answer, freshMs) {
-    if (!debug) keepAnswer(asked, found, answer, freshMs);
+    keepAnswer(asked, found, answer, freshMs);
     return answer;
   }
 

@@ -82,26 +82,20 @@ function handOut(key, { entry, bytes }, birth, isStaleByTag = false) {
   };
 }
 
-/** The answer of a moment ago, as long as it is the same; undefined for no such. */
-function getAgain(key, softTags) {
-  if (pendingSets().has(key)) return undefined;
-  const birth = observe();
-  const stored = answerAgain(theEngine(), storageKey(key), { softTags })?.value;
-  return stored ? handOut(key, stored, birth) : undefined;
-}
-
 async function getEntry(key, softTags) {
   const sets = pendingSets();
   while (sets.has(key)) await sets.get(key);
   const birth = observe();
   const storage = storageKey(key);
+  const again = answerAgain(theEngine(), storage, { softTags });
+  if (again) return handOut(key, again.value, birth);
   const pending = theEngine().getStored(storage, CLASSES.useCache, softTags);
   const found = pending instanceof Promise ? await pending : pending;
   if (!found.stored) {
     if (debug) await tellMiss(key, found);
     return undefined;
   }
-  if (!debug) keepAnswer({ key: storage, context: { softTags }, classId: CLASSES.useCache }, found, { value: found.stored });
+  keepAnswer({ key: storage, context: { softTags }, classId: CLASSES.useCache }, found, { value: found.stored });
   debug?.('use-cache get', key, found.result === STALE ? reasonOf(found, 'stale') : 'hit', found.inMemory ? 'memory' : 'disk');
   const isStaleByTag = found.result === STALE && found.why !== 'age';
   return handOut(key, found.stored, isStaleByTag ? found.birth : birth, isStaleByTag);
@@ -195,8 +189,7 @@ const handler = {
   async get(key, softTags) {
     if (!theEngine().available) return nextUseCacheHandler().get(key, softTags);
     try {
-      const tags = normalizeTags(softTags);
-      return getAgain(key, tags) ?? (await getEntry(key, tags));
+      return await getEntry(key, normalizeTags(softTags));
     } catch (error) {
       warn('use-cache get', `a 'use cache' get failed and was answered as a miss: ${error.stack}`);
       return undefined;
