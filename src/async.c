@@ -67,9 +67,8 @@ static void read_work(uv_work_t *work) {
 
 /* A get that joined: answered by what was read, or by a look of its own. */
 static int answer_joined(const reading *r, const waiter *w, nxc_found *found) {
-  const nxc__fetched *f = &r->fetched;
-  if (f->result == NXC_OK && nxc__token_holds(&f->token)) {
-    return nxc__conclude(r->cache, &w->query, f, found);
+  if (nxc__fetched_stands(r->cache, &r->fetched)) {
+    return nxc__conclude(r->cache, &w->query, &r->fetched, found);
   }
   return nxc_uv_get(r->work.loop, r->cache, &w->query, found, w->callback, w->arg);
 }

@@ -230,6 +230,15 @@ int nxc__conclude(nxc_cache *cache, const nxc_query *query, const nxc__fetched *
   return conclude(cache->engine, query, fetched, nxc__wall_ms(cache->engine), found);
 }
 
+bool nxc__fetched_stands(nxc_cache *cache, const nxc__fetched *f) {
+  nxc__engine *e = cache->engine;
+  uint64_t epoch;
+  if (f->result != NXC_OK || !nxc__lock_alive(e, &epoch)) return false;
+  bool stands = e->store == f->store && nxc__token_holds(&f->token);
+  uv_mutex_unlock(&e->lock);
+  return stands;
+}
+
 void nxc__fetched_release(nxc__fetched *f) {
   nxc_entry_unref(f->entry);
   nxc__store_unref(f->store);

@@ -27,6 +27,10 @@ typedef struct nxc__fetched { /* what the disk said; good for several queries */
 void nxc__fetch(nxc_cache *cache, nxc_slice key, nxc__fetched *fetched);
 void nxc__fetched_release(nxc__fetched *fetched);
 
+/* Whether a look-up that begins now may be answered with it: it was found, in the store
+ * that is in use, and is still the version that holds there. */
+bool nxc__fetched_stands(nxc_cache *cache, const nxc__fetched *fetched);
+
 /* Judges what was fetched for a query, counts, and keeps it in memory. */
 int nxc__conclude(nxc_cache *cache, const nxc_query *query, const nxc__fetched *fetched,
                   nxc_found *found);

@@ -329,6 +329,24 @@ static void a_joined_get_never_sees_less_than_it_should(void **state) {
   }
 }
 
+/* In what was cleared nothing changes any more, so its words hold for ever. */
+static void a_joined_get_sees_nothing_from_before_a_clear(void **state) {
+  rig *r = *state;
+  for (int round = 0; round < 20; round++) {
+    answer before, after;
+    put(r, "key", 'a', LARGE, "tag");
+    assert_int_equal(get(r, "key", &before), NXC_PENDING);
+    assert_int_equal(nxc_clear(r->cache), NXC_OK);
+    put(r, "key", 'b', LARGE, "tag");
+    assert_int_equal(get(r, "key", &after), NXC_PENDING);
+    run(r);
+    assert_int_equal(after.calls, 1);
+    assert_int_equal(after.result, NXC_OK);
+    assert_int_equal(after.first, 'b');
+    assert_int_equal(before.calls, 1);
+  }
+}
+
 static void a_mark_while_it_reads_is_obeyed(void **state) {
   rig *r = *state;
   answer a;
@@ -550,6 +568,7 @@ int main(void) {
       ON(on_disk, gets_of_one_key_share_one_read),
       ON(on_disk, each_of_them_is_judged_by_its_own_soft_tags),
       ON(on_disk, a_joined_get_never_sees_less_than_it_should),
+      ON(on_disk, a_joined_get_sees_nothing_from_before_a_clear),
       ON(on_disk, a_mark_while_it_reads_is_obeyed),
       ON(on_disk, a_put_is_seen_when_its_callback_runs),
       ON(on_disk, a_small_put_is_seen_when_it_is_answered),
