@@ -608,13 +608,23 @@ uint64_t nxc__counter_sum(const nxc__index *x, unsigned counter) {
   return sum;
 }
 
+static void carry_row(nxc__word *from, nxc__word *to) {
+  for (unsigned i = 0; i < NXC__GAUGES; i++) {
+    uint64_t n = atomic_exchange(&from[i], 0);
+    if (n) atomic_fetch_add(&to[i], n);
+  }
+}
+
 void nxc__counters_carry(nxc__index *from, nxc__index *to) {
   /* Somebody wrote over it: then its numbers are no numbers. */
   if (from->header->check != header_check(from->header)) return;
-  nxc__word *mine = nxc__counters_of(from), *past = past_of(from);
+  nxc__word *mine = nxc__counters_of(from);
   for (unsigned i = NXC__GAUGES; i < NXC__COUNTERS; i++) atomic_store(&mine[i], 0);
-  for (unsigned i = 0; i < NXC__GAUGES; i++) {
-    nxc__count(to, i, atomic_exchange(&mine[i], 0));
-    atomic_fetch_add(&past_of(to)[i], atomic_exchange(&past[i], 0));
+  carry_row(mine, nxc__counters_of(to));
+  if (from->fd >= 0 && !(atomic_load(&from->header->epoch) & NXC__EPOCH_DEAD)) return;
+  /* It is over, for all. Others come when they next look, and bring what they count until
+   * then; one that was killed never does. */
+  for (size_t row = 0; row <= NXC__COUNTER_ROWS; row++) {
+    carry_row(from->counters + row * NXC__COUNTERS, past_of(to));
   }
 }

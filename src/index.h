@@ -248,7 +248,8 @@ static inline void nxc__count(nxc__index *x, unsigned counter, uint64_t n) {
 /* The sum of a counter over all rows. */
 uint64_t nxc__counter_sum(const nxc__index *x, unsigned counter);
 
-/* Moves what this process counted, and the past, from one index to another. */
+/* Moves what this process counted from one index to another; where the first is over, also
+ * what all others did, so that totals do not fall until the last of them has come. */
 void nxc__counters_carry(nxc__index *from, nxc__index *to);
 
 #endif

@@ -47,6 +47,41 @@ static void counters_are_carried_unless_somebody_wrote_over_them(void **state) {
   nxc__index_close(to);
 }
 
+/* Two processes have it open, and one of them has its successor first. */
+static void totals_do_not_wait_for_the_last_to_come(void **state) {
+  testbed *s = *state;
+  nxc__index *other = NULL, *next = NULL;
+  assert_int_equal(nxc__index_open(s->dir, &other), NXC_OK);
+  nxc__count(s->index, NXC__C_REMOVES, 3);
+  nxc__count(other, NXC__C_REMOVES, 40);
+  atomic_fetch_or(&s->index->header->epoch, NXC__EPOCH_DEAD);
+  nxc__index_unlink(s->dir, s->index);
+  testbed_build(s, &s->index->geometry);
+  assert_int_equal(nxc__index_open(s->dir, &next), NXC_OK);
+  nxc__counters_carry(s->index, next);
+  assert_int_equal(nxc__counter_sum(next, NXC__C_REMOVES), 43);
+  nxc__count(other, NXC__C_REMOVES, 500); /* it does not know yet */
+  nxc__counters_carry(other, next);
+  assert_int_equal(nxc__counter_sum(next, NXC__C_REMOVES), 543);
+  nxc__index_close(next);
+  nxc__index_close(other);
+}
+
+/* What others still have open is theirs. */
+static void counters_of_others_stay_in_what_is_in_use(void **state) {
+  testbed *s = *state;
+  nxc__index *other = NULL, *apart = NULL;
+  assert_int_equal(nxc__index_open(s->dir, &other), NXC_OK);
+  assert_int_equal(nxc__index_anonymous(64, TEST_EPOCH_MS, &apart), NXC_OK);
+  nxc__count(s->index, NXC__C_REMOVES, 3);
+  nxc__count(other, NXC__C_REMOVES, 40);
+  nxc__counters_carry(s->index, apart);
+  assert_int_equal(nxc__counter_sum(apart, NXC__C_REMOVES), 3);
+  assert_int_equal(nxc__counter_sum(other, NXC__C_REMOVES), 40);
+  nxc__index_close(apart);
+  nxc__index_close(other);
+}
+
 static void an_anonymous_table_has_rows_and_no_slots(void **state) {
   (void)state;
   nxc__index *index = NULL;
@@ -333,6 +368,8 @@ int main(void) {
       cmocka_unit_test(geometry_follows_the_bound),
       cmocka_unit_test(an_anonymous_table_has_rows_and_no_slots),
       cmocka_unit_test(counters_are_carried_unless_somebody_wrote_over_them),
+      ON_TESTBED(totals_do_not_wait_for_the_last_to_come),
+      ON_TESTBED(counters_of_others_stay_in_what_is_in_use),
       cmocka_unit_test(a_missing_index_is_a_miss),
       ON_TESTBED(what_was_published_is_opened),
       ON_TESTBED(the_file_has_all_its_blocks),
