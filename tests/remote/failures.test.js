@@ -331,6 +331,35 @@ test('strict mode looks into the log before every get', async () => {
   assert.equal(await get(strict, 'entry', ['t']), null, 'what cannot be looked up is not served');
 });
 
+test('until a clear can be sent, nothing is believed of those who may not know of it', async () => {
+  const server = await startServer();
+  const patient = '?getMs=1000&connectMs=2000';
+  const b = await startPod({ url: server.url + patient });
+  await ready(b);
+  await server.ask('ACL', 'SETUSER', 'apart', 'on', '>secret', '+@all', '~nextcache:e:*', '~nextcache:{t}:clock', '%R~nextcache:*');
+  const a = await startPod({ url: server.url.replace('//', '//apart:secret@') + patient });
+  await ready(a);
+  await set(b, 'without a tag', 'old');
+  await settled(b);
+  assert.equal(await get(a, 'without a tag'), 'old');
+  const clear = a.run(({ nextcache }) => nextcache.clear());
+  assert.equal(await rejected(clear), 'NEXTCACHE_NOT_GLOBAL');
+  assert.equal(await get(a, 'without a tag'), null);
+  // Made of what b still has, after both have obeyed an invalidation.
+  await mark(b, ['other']);
+  await agreed(a, b);
+  await set(b, 'page', 'of old parts', ['t']);
+  await settled(b);
+  assert.equal(await get(a, 'page', ['t']), null);
+  await server.ask('ACL', 'SETUSER', 'apart', '~nextcache:*');
+  await eventually(async () => (await a.stats()).unsent === 0);
+  await eventually(async () => (await get(b, 'page', ['t'])) === null);
+  await ready(a, b);
+  await set(b, 'page', 'new', ['t']);
+  await settled(b);
+  await eventually(async () => (await get(a, 'page', ['t'])) === 'new');
+});
+
 test('a policy that may evict the log is warned of', async () => {
   const server = await startServer({ options: ['--maxmemory-policy', 'allkeys-lru', '--maxmemory', '100mb'] });
   const pod = await startPod({ url: server.url, env: { TMPDIR: temporaryDirectory() } });

@@ -58,6 +58,7 @@ class Remote {
   #behind; // the place in the log at which the last heartbeat saw more of it
   #alone; // the version since which something is in force here that others may not know of
   #sent = {}; // {generation, version} of the last invalidation of this process
+  #voided; // the generation that was cleared here, whether or not others know of it
   #numbers = { gets: 0, hits: 0, misses: 0, failures: 0, deadlines: 0, refused: 0, tooOld: 0, puts: 0, putFailures: 0, sent: 0, bytesIn: 0, bytesOut: 0 };
   #latencies = new Latencies();
   #problem = 'not connected yet';
@@ -316,7 +317,7 @@ class Remote {
     const { generation, versions } = this.#follower;
     // From before a loss, or older than what is known of the log.
     const birth = head.generation === generation ? versions.birthOf(head.version) : undefined;
-    if (birth === undefined || this.#isUntold(head.version)) {
+    if (birth === undefined || generation === this.#voided || this.#isUntold(head.version)) {
       this.#numbers.tooOld++;
       return undefined;
     }
@@ -421,6 +422,7 @@ class Remote {
   /** Sends {tags, deadAfterMs}, or {clear}: everything; the id in the log, or undefined. */
   async #publish({ tags, deadAfterMs, clear }) {
     if (clear) {
+      this.#void();
       await this.#log.beginAnew(this.#write, await this.#log.registered(this.#write));
       return undefined;
     }
@@ -456,9 +458,16 @@ class Remote {
     }
   }
 
+  /** Nothing of this generation is believed any more, nor what is being read of it. */
+  #void() {
+    this.#voided = this.#follower.generation;
+    for (const reading of this.#reads.values()) reading.superseded = true;
+  }
+
   /** Empties the cache of all machines. */
   async clear() {
     await this.#untilTried();
+    this.#void();
     const result = await this.#local.clear();
     try {
       await this.#publish({ clear: true });
