@@ -204,9 +204,7 @@ static CURL *plain_request(const char *url) {
  * cannot hold is encoded again, and what is encoded stays. */
 static char *address_of(const char *base, const char *path) {
   static const char plain[] = "-._~!$&'()*+,;=:@/?";
-  size_t n = strlen(base);
-  char *address = cli_alloc(NULL, n + 3 * strlen(path) + 1), *to = address + n;
-  memcpy(address, base, n);
+  char *address = cli_alloc(NULL, strlen(base) + 3 * strlen(path) + 1), *to = stpcpy(address, base);
   for (const unsigned char *c = (const unsigned char *)path; *c; c++) {
     bool encoded = *c == '%' && isxdigit(c[1]) && isxdigit(c[2]);
     if (encoded || (*c < 0x80 && isalnum(*c)) || strchr(plain, *c)) {
@@ -327,7 +325,8 @@ static void decode_entities(char *path) {
   for (const char *from = path; *from; to++) {
     size_t i = 0, n = sizeof entities / sizeof *entities;
     while (i < n && strncmp(from, entities[i][0], strlen(entities[i][0])) != 0) i++;
-    *to = i < n ? *entities[i][1] : *from;
+    const char *letter = i < n ? entities[i][1] : from;
+    *to = *letter;
     from += i < n ? strlen(entities[i][0]) : 1;
   }
   *to = '\0';

@@ -354,7 +354,7 @@ static napi_value put_records_method(napi_env env, napi_callback_info info) {
   if (!arguments_read(&args, env, info, 2) ||
       napi_get_array_length(env, args.argv[0], &count) != napi_ok)
     return arguments_end(&args, NXC_E_INVALID);
-  nxc_entry **entries = nxn_arena_alloc(&args.arena, (count + 1) * sizeof *entries);
+  nxc_entry **entries = nxn_arena_alloc(&args.arena, (count + 1) * sizeof(nxc_entry *));
   call *made = entries ? call_create(args.cache) : NULL;
   if (!made) return arguments_end(&args, NXC_E_NOMEM);
   for (uint32_t i = 0; i < count; i++) {
