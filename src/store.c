@@ -12,9 +12,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -192,7 +194,23 @@ static int64_t now(const opening *o) {
   return nxc__clock_now(&o->place->clock);
 }
 
+/* Whether a write into the files would end this process, by a signal whose default that is:
+ * it may not write so far into a file. Where that signal is ignored a limit is a full disk. */
+static bool is_beyond_limit(const nxc__geometry *g) {
+  uint64_t ring = (uint64_t)g->segments * g->segment_bytes, index = nxc__index_file_bytes(g);
+  struct rlimit limit;
+  struct sigaction action;
+
+  if (getrlimit(RLIMIT_FSIZE, &limit) || limit.rlim_cur >= (ring > index ? ring : index)) {
+    return false;
+  }
+  if (sigaction(SIGXFSZ, NULL, &action) || action.sa_handler != SIG_DFL) return false;
+  errno = EFBIG;
+  return true;
+}
+
 static int create_from(opening *o, nxc__plan *plan) {
+  if (is_beyond_limit(&plan->geometry)) return NXC_E_IO;
   int rc = nxc__index_create(o->dir, plan);
   o->created = o->created || rc == NXC_OK;
   return rc;
@@ -230,6 +248,12 @@ static int create(opening *o, const nxc__index *over) {
   return rc;
 }
 
+static int replace(const opening *o, const nxc__index *x, uint64_t wanted) {
+  const nxc__geometry geometry = nxc__index_geometry(wanted, 0);
+  if (is_beyond_limit(&geometry)) return NXC_E_IO;
+  return nxc__index_replace(o->dir, x, wanted, 0, now(o), NULL);
+}
+
 /* Another bound than the index was made for: taken over when nobody else has it
  * open, its entries given up; else the index's own holds. */
 static int match_bound(opening *o, nxc__index *x, nxc__trouble *t) {
@@ -237,10 +261,16 @@ static int match_bound(opening *o, nxc__index *x, nxc__trouble *t) {
 
   if (wanted == NXC_ADOPT || wanted == x->geometry.bound_bytes) return NXC_OK;
   if (nxc__index_claim(x)) {
-    int rc = nxc__index_replace(o->dir, x, wanted, 0, now(o), NULL);
+    int rc = replace(o, x, wanted), error = errno;
     if (rc == NXC_OK) o->created = true;
     if (rc == NXC_OK || (nxc__epoch_load(x) & NXC__EPOCH_DEAD)) return NXC_MISS;
     nxc__index_unclaim(x);
+    snprintf(t->text, sizeof t->text,
+             "the cache directory %.300s keeps its bound of %llu bytes, because the index for %llu "
+             "cannot be made: %.60s",
+             o->place->dir, (unsigned long long)x->geometry.bound_bytes, (unsigned long long)wanted,
+             strerror(error));
+    return NXC_OK;
   }
   snprintf(t->text, sizeof t->text,
            "the cache directory %.300s is in use with a bound of %llu bytes, which holds until all "
@@ -300,7 +330,9 @@ static int try_open(opening *o, nxc__store *s, nxc__trouble *t) {
     return unlinkat(o->dir, "index", AT_REMOVEDIR) == 0 ? NXC_MISS : NXC_E_IO;
   }
   if (rc != NXC_OK) return rc;
-  if (!(nxc__epoch_load(x) & NXC__EPOCH_DEAD)) {
+  if (is_beyond_limit(&x->geometry)) {
+    rc = NXC_E_IO;
+  } else if (!(nxc__epoch_load(x) & NXC__EPOCH_DEAD)) {
     rc = nxc__ring_open(o->dir, x, &s->ring);
     if (rc == NXC_OK) {
       rc = agree(o, x, t);
@@ -410,6 +442,13 @@ static nxc__store *new_store(const char *dir) {
   return s;
 }
 
+/* NULL: the text of the error says it. */
+static const char *what_failed(int rc, int error) {
+  if (rc == NXC_MISS) return "other processes keep replacing it";
+  if (error != EFBIG) return NULL;
+  return "its files are larger than what this process may write into a file (ulimit -f)";
+}
+
 int nxc__store_open(const nxc__place *place, const nxc__store *before, nxc__store **out,
                     nxc__trouble *t) {
   opening o = {.place = place, .parent = -1, .dir = -1};
@@ -431,9 +470,7 @@ int nxc__store_open(const nxc__place *place, const nxc__store *before, nxc__stor
   }
   free(s);
   if (rc == NXC_E_NOMEM) return rc;
-  if (!t->fatal) {
-    fail(t, place->dir, saved, rc == NXC_MISS ? "other processes keep replacing it" : NULL);
-  }
+  if (!t->fatal) fail(t, place->dir, saved, what_failed(rc, saved));
   return NXC_MEMORY_ONLY;
 }
 

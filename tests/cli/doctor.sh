@@ -58,7 +58,7 @@ has 'damage that was met' "$code $(state damage)" '^1 problem: 1 entry found dam
 
 # Limits, rights, and the memory of a container.
 mkfifo "$work/silence"
-(ulimit -f 64 && exec "$build/tests/cli/cli_fill" "$dir" 16 <>"$work/silence") &
+(trap '' XFSZ && ulimit -f 64 && exec "$build/tests/cli/cli_fill" "$dir" 16 <>"$work/silence") &
 limited=$!
 has_it_open() { nc stats --dir "$dir" --json && json '.processes[].pid' | grep -qx "$limited"; }
 eventually has_it_open

@@ -1,9 +1,11 @@
-/* test_surroundings.c - clocks that are set, processes that fork, file systems on
- * which nothing can be shared.
+/* test_surroundings.c - clocks that are set, processes that fork, limits, file
+ * systems on which nothing can be shared.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -195,6 +197,53 @@ static void handles_after_a_fork(void **state) {
   test_dir_remove(dir);
 }
 
+/* ---- limits --------------------------------------------------------------------------- */
+
+/* What a process that may write no more than `bytes` into a file finds: whether it has a
+ * disk, and whether it was told why not. */
+static int under_a_limit(const char *dir, rlim_t bytes, uint64_t disk_bytes, bool ignores) {
+  const struct rlimit limit = {bytes, RLIM_INFINITY};
+  static char value[100000];
+  nxc_slice part = slice_of(value, sizeof value);
+  nxc_options options = test_options(dir);
+  options.disk_bytes = disk_bytes;
+  if (setrlimit(RLIMIT_FSIZE, &limit) || (ignores && signal(SIGXFSZ, SIG_IGN) == SIG_ERR)) return 9;
+  nxc_cache *c = test_open_with(&options);
+  for (int i = 0; i < 200; i++) { /* more than the ring has */
+    char key[16];
+    snprintf(key, sizeof key, "%d", i);
+    nxc_record r = test_record(slice(key), &part);
+    (void)nxc_put(c, &r);
+  }
+  bool told = strstr(test_error_last, "this process may write into a file");
+  int found = test_stats(c).disk | told << 1;
+  nxc_close(c);
+  return found;
+}
+
+static int child_under_a_limit(const char *dir, rlim_t bytes, uint64_t disk_bytes, bool ignores) {
+  int status;
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (!child) _exit(under_a_limit(dir, bytes, disk_bytes, ignores));
+  assert_int_equal(waitpid(child, &status, 0), child);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* By default a write beyond the limit ends the process. */
+static void limits_of_files(void **state) {
+  char *dir = test_dir_make();
+  const rlim_t no_index = 100000, half_a_ring = 5 * MB, enough = 8 * MB;
+  (void)state;
+  assert_int_equal(child_under_a_limit(dir, no_index, 8 * MB, false), 2);
+  assert_int_equal(child_under_a_limit(dir, half_a_ring, 8 * MB, false), 2);
+  assert_int_equal(child_under_a_limit(dir, enough, 8 * MB, false), 1);
+  assert_int_equal(child_under_a_limit(dir, half_a_ring, 8 * MB, false), 2); /* one is there */
+  assert_int_equal(child_under_a_limit(dir, enough, 16 * MB, false), 1);     /* and stays */
+  assert_int_equal(child_under_a_limit(dir, half_a_ring, 8 * MB, true), 1);  /* shorter */
+  test_dir_remove(dir);
+}
+
 /* ---- file systems --------------------------------------------------------------------- */
 
 static void network_file_systems(void **state) {
@@ -224,7 +273,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(steps_and_marks),      cmocka_unit_test(steps_and_clearing),
       cmocka_unit_test(steps_and_ages),       cmocka_unit_test(steps_and_deadlines),
-      cmocka_unit_test(handles_after_a_fork), cmocka_unit_test(network_file_systems),
+      cmocka_unit_test(handles_after_a_fork), cmocka_unit_test(limits_of_files),
+      cmocka_unit_test(network_file_systems),
   };
   world_in_memory();
   return cmocka_run_group_tests(tests, NULL, NULL);
