@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -60,6 +61,8 @@ static void occupy_standard_descriptors(void) {
 
 int main(int argc, char **argv) {
   occupy_standard_descriptors();
+  /* A limit of files (ulimit -f) is then an error of the write that meets it. */
+  signal(SIGXFSZ, SIG_IGN);
   /* For the width of what is typed and shown; numbers stay as scripts expect them. */
   setlocale(LC_CTYPE, "");
   int code = run(argc, argv);

@@ -39,3 +39,9 @@ for wrong in 4MB nonsense -5 '' 1e40GB 0x10MB 1e3MB 16.MB; do
 done
 nc resize --dir "$dir"
 is 'no size' $code 2
+# Without room for the new index the old one holds, and nobody has it open.
+nc resize --dir "$dir" 16MB
+err=$(ulimit -f 4096 && "$build/nextcache" resize --dir "$dir" 1GB 2>&1)
+has 'no room for the index' "$? $err" '^4 nextcache: the cache directory .* keeps its bound of 16777216 bytes, because the index for 1073741824 cannot be made: File too large'
+nc stats --dir "$dir" --json
+is 'the old bound holds' "$(json .cache.limit_bytes)" $((16 << 20))
