@@ -102,13 +102,20 @@ static int warm(harvest *h, nxc_warmed *out) {
   return rc < 0 ? rc : NXC_OK;
 }
 
+static uint64_t deadline_of(int64_t max_ms) {
+  uint64_t ns;
+  bool never = __builtin_mul_overflow((uint64_t)max_ms, UINT64_C(1000000), &ns) ||
+               __builtin_add_overflow(ns, uv_hrtime(), &ns);
+  return never ? UINT64_MAX : ns;
+}
+
 int nxc_warm(nxc_cache *cache, int64_t max_ms, nxc_warmed *out) {
   int rc = nxc__usable(cache);
   if (rc != NXC_OK) return rc;
   if (!out || max_ms < 0) return NXC_E_INVALID;
   nxc__engine *e = cache->engine;
   *out = (nxc_warmed){.entries = 0};
-  harvest h = {.engine = e, .deadline_ns = uv_hrtime() + (uint64_t)max_ms * 1000000};
+  harvest h = {.engine = e, .deadline_ns = deadline_of(max_ms)};
   uv_mutex_lock(&e->lock);
   h.store = nxc__store_ref(e->store);
   nxc__memory_use use = nxc__memory_usage(e->memory);

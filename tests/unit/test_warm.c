@@ -61,6 +61,14 @@ static void what_was_used_is_in_memory(void **state) {
   nxc_close(c);
 }
 
+static void it_may_take_as_long_as_it_wants(void **state) {
+  (void)state;
+  leave(8, 8, 100);
+  nxc_cache *c = test_open(dir);
+  assert_int_equal(warmed(c, NXC_NEVER).entries, 8);
+  nxc_close(c);
+}
+
 static void it_counts_as_nobodys_look_up(void **state) {
   (void)state;
   leave(8, 8, 100);
@@ -156,6 +164,7 @@ static void without_a_disk_nothing(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(what_was_used_is_in_memory, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(it_may_take_as_long_as_it_wants, set_up, tear_down),
       cmocka_unit_test_setup_teardown(it_counts_as_nobodys_look_up, set_up, tear_down),
       cmocka_unit_test_setup_teardown(what_is_dead_stays_where_it_is, set_up, tear_down),
       cmocka_unit_test_setup_teardown(a_mark_after_it_is_obeyed, set_up, tear_down),
