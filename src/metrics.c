@@ -5,6 +5,7 @@
  * totals when it ends, so counters never fall.
  */
 #include <inttypes.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -106,10 +107,27 @@ static void put_view(FILE *to, nxc_view *view) {
   put_gauge(to, "processes", "Processes that have the cache open.", (double)count);
 }
 
-char *nxc_metrics_text(nxc_view *view, nxc_cache *cache, const char *const *class_names,
-                       unsigned classes) {
+static char *text_of(nxc_view *view, const nxc_stats *stats, const nxc_remote *remote,
+                     const char *const *class_names, unsigned classes) {
   char *text = NULL;
   size_t size = 0;
+  FILE *to = open_memstream(&text, &size);
+  if (!to) return NULL;
+  describe(to, "info", "gauge", "Who keeps the cache, and its release.");
+  fprintf(to, "nextcache_info{engine=\"nextcache\",version=\"%s\"} 1\n", nxc_version());
+  put_gauge(to, "up", "Whether the cache could be read.", 1);
+  put_gauge(to, "disk", "Whether there is a disk tier; 0: memory only.", stats->disk);
+  put_counters(to, stats, class_names, classes);
+  put_remote(to, remote);
+  if (view) put_view(to, view);
+  if (fclose(to) == 0) return text;
+  free(text);
+  return NULL;
+}
+
+/* A host may have set the language of its user, in which a half is written 0,5. */
+char *nxc_metrics_text(nxc_view *view, nxc_cache *cache, const char *const *class_names,
+                       unsigned classes) {
   nxc_stats stats = {.disk = 0};
   nxc_remote remote = {.processes = 0};
   if (view) {
@@ -118,16 +136,11 @@ char *nxc_metrics_text(nxc_view *view, nxc_cache *cache, const char *const *clas
   } else if (nxc_stats_get(cache, &stats) < 0 || nxc_remote_get(cache, &remote) < 0) {
     return NULL;
   }
-  FILE *to = open_memstream(&text, &size);
-  if (!to) return NULL;
-  describe(to, "info", "gauge", "Who keeps the cache, and its release.");
-  fprintf(to, "nextcache_info{engine=\"nextcache\",version=\"%s\"} 1\n", nxc_version());
-  put_gauge(to, "up", "Whether the cache could be read.", 1);
-  put_gauge(to, "disk", "Whether there is a disk tier; 0: memory only.", stats.disk);
-  put_counters(to, &stats, class_names, classes);
-  put_remote(to, &remote);
-  if (view) put_view(to, view);
-  if (fclose(to) == 0) return text;
-  free(text);
-  return NULL;
+  locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+  if (!plain) return NULL;
+  locale_t before = uselocale(plain);
+  char *text = text_of(view, &stats, &remote, class_names, classes);
+  uselocale(before);
+  freelocale(plain);
+  return text;
 }

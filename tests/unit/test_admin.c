@@ -3,7 +3,9 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -416,6 +418,42 @@ static void what_is_told_of_the_shared_tier_ends_with_its_process(void **state) 
   close(told[1]);
 }
 
+/* What localedef makes of LC_NUMERIC where a half is written 0,5. */
+static const unsigned char with_commas[] =
+    "\x14\x11\x03\x20\x06\0\0\0\x20\0\0\0\x22\0\0\0\x23\0\0\0\x24\0\0\0\x28\0\0\0\x2c\0\0\0"
+    ",\0\0\0,\0\0\0\0\0\0\0ANSI_X3.4-1968";
+
+static bool set_locale_with_commas(const char *dir) {
+  char path[300];
+  snprintf(path, sizeof path, "%s/xx_XX", dir);
+  assert_int_equal(mkdir(path, 0700), 0);
+  snprintf(path, sizeof path, "%s/xx_XX/LC_NUMERIC", dir);
+  FILE *f = fopen(path, "w");
+  assert_int_equal(fwrite(with_commas, 1, sizeof with_commas, f), sizeof with_commas);
+  assert_int_equal(fclose(f), 0);
+  setenv("LOCPATH", dir, 1);
+  bool set = setlocale(LC_NUMERIC, "xx_XX");
+  unsetenv("LOCPATH");
+  return set;
+}
+
+/* A program in C may have set the language of its user. */
+static void metrics_are_the_same_in_every_language(void **state) {
+  rig *r = *state;
+  char half[8];
+  nxc_view *view = view_of(r->dir);
+  if (!set_locale_with_commas(r->dir)) skip(); /* musl has one locale */
+  snprintf(half, sizeof half, "%.1f", 0.5);
+  assert_string_equal(half, "0,5");
+  char *text = nxc_metrics_text(view, NULL, NULL, 0);
+  assert_non_null(strstr(text, "\nnextcache_put_seconds{quantile=\"0.5\"} 0.0"));
+  free(text);
+  snprintf(half, sizeof half, "%.1f", 0.5);
+  assert_string_equal(half, "0,5"); /* it is the program's still */
+  setlocale(LC_NUMERIC, "C");
+  nxc_view_close(view);
+}
+
 static void processes_are_named_with_their_counters(void **state) {
   rig *r = *state;
   int told[2];
@@ -478,6 +516,7 @@ int main(int argc, char **argv) {
       WITH_CACHE(marks_of_a_tag_are_told),
       WITH_CACHE(a_view_is_over_when_the_cache_is_cleared),
       WITH_CACHE(evictions_are_counted_for_all),
+      WITH_CACHE(metrics_are_the_same_in_every_language),
       WITH_CACHE(processes_are_named_with_their_counters),
       WITH_CACHE(what_is_told_of_the_shared_tier_ends_with_its_process),
   };
