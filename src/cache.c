@@ -449,16 +449,14 @@ static void forget_in_memory(const nxc__put *p, int committed) {
 }
 
 /* Publishes what was reserved: as nxc__ring_commit(). Without a disk the memory tier
- * is all there is, and what is wanted of the disk is remembered to be missing there. */
+ * is all there is. */
 static int commit(const nxc__put *p, nxc__token *token) {
-  nxc__engine *e = p->cache->engine;
   if (p->store->disk) {
     uint64_t began = nxc__time_sometimes();
     int rc = p->write.word ? nxc__ring_commit(&p->store->ring, &p->write, token) : NXC_E_IO;
     if (rc == NXC_OK && p->entry) nxc__time_count(p->store->index, NXC__TIMED_PUT, began);
     return rc;
   }
-  if (e->dir) nxc__note_unshared(e);
   return p->entry && p->planned == NXC_OK ? NXC_MEMORY_ONLY : NXC_OK;
 }
 

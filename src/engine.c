@@ -125,28 +125,24 @@ void nxc__show_memory(nxc__engine *e) {
 }
 
 static void swap_store(nxc__engine *e, nxc__store *s) {
+  int64_t now = nxc__wall_ms(e);
   uv_mutex_lock(&e->lock);
   nxc__store *old = e->store;
+  bool unshared = e->unshared && s->disk;
+  /* What was changed here alone is unknown there, by name: so all that is old goes, before
+   * anybody can find it. */
+  if (unshared) {
+    nxc__tags_raise_floor(s->index, true, now);
+    e->unshared = false;
+  }
   e->store = s;
   nxc__memory_clear(e->memory);
   nxc__show_memory(e);
-  bool unshared = e->unshared && s->disk;
-  if (unshared) e->unshared = false;
   uv_mutex_unlock(&e->lock);
   if (!old) return;
   nxc__counters_carry(old->index, s->index);
-  /* What was changed here alone is unknown there, by name: so all that is old goes. */
-  if (unshared) {
-    nxc__tags_raise_floor(s->index, true, nxc__wall_ms(e));
-    (void)nxc__index_flush(s->index);
-  }
+  if (unshared) (void)nxc__index_flush(s->index);
   nxc__store_unref(old);
-}
-
-void nxc__note_unshared(nxc__engine *e) {
-  uv_mutex_lock(&e->lock);
-  e->unshared = true;
-  uv_mutex_unlock(&e->lock);
 }
 
 static int64_t wall_of(void *engine) {
@@ -211,11 +207,13 @@ bool nxc__refresh(nxc__engine *e) {
 
 int nxc__stays(nxc__engine *e, const nxc__store *s) {
   if (!e->dir || (s->disk && is_the_directorys(e, s) == 1)) return 1;
-  if (!nxc__refresh(e)) return NXC_E_IO;
+  bool fine = nxc__refresh(e);
   uv_mutex_lock(&e->lock);
   bool stays = e->store == s;
+  /* Whoever puts another store in its place from here on knows that something was changed. */
+  if (stays && !s->disk) e->unshared = true;
   uv_mutex_unlock(&e->lock);
-  return stays;
+  return fine ? stays : NXC_E_IO;
 }
 
 /* What a get does of it: at most every 100 ms. The time is noted afterwards, so that a
@@ -259,11 +257,7 @@ static int flush_shared(nxc__engine *e, const nxc__store *s) {
 }
 
 int nxc__flush(nxc__engine *e, nxc__store *s) {
-  if (!s->disk) {
-    if (!e->dir) return NXC_OK;
-    nxc__note_unshared(e);
-    return NXC_E_IO;
-  }
+  if (!s->disk) return e->dir ? NXC_E_IO : NXC_OK;
   if (flush_shared(e, s) == NXC_OK) {
     nxc__recovered(e, NXC__CAUSE_FLUSH, COMPLAIN_MS, "invalidations reach the disk again");
     return NXC_OK;

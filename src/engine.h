@@ -87,15 +87,13 @@ bool nxc__refresh(nxc__engine *engine);
 void nxc__look_sometimes(nxc__engine *engine);
 
 /* Whether a store in which something was just changed is still the one to use: 1; or
- * another is in use now, and wants the same change: 0; or NXC_E_IO. May block. */
+ * another is in use now, and wants the same change: 0; or NXC_E_IO. What was changed in a
+ * store that other processes do not have is remembered. May block. */
 int nxc__stays(nxc__engine *engine, const nxc__store *store);
 
 /* Locks the engine with a store in use that is not dead, and loads its epoch: true;
  * or false, not locked, when others keep replacing it. */
 bool nxc__lock_alive(nxc__engine *engine, uint64_t *epoch);
-
-/* Something was changed that other processes cannot be told of. */
-void nxc__note_unshared(nxc__engine *engine);
 
 /* Makes the marks of a store durable, in one flush with others that wait for theirs.
  * NXC_OK or NXC_E_IO. Blocks. */

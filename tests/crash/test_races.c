@@ -235,6 +235,79 @@ static void a_birth_of_a_dead_store_is_not_believed_by_a_strange_one(void **stat
   peer_end(&newcomer);
 }
 
+/* A cache that lives in memory, because its directory cannot be used for now; there "key" is
+ * stored with "tag". */
+static nxc_cache *open_beside(const rig *r, const nxc_options *options) {
+  char ours[4200], aside[4200];
+  (void)snprintf(ours, sizeof ours, "%s/v1", options->dir);
+  (void)snprintf(aside, sizeof aside, "%s/aside", r->dir);
+  nxc_cache *c = test_open_with(options);
+  assert_int_equal(test_put(c, "key", "old", TAGS("tag")), NXC_OK);
+  nxc_close(c);
+  assert_int_equal(rename(ours, aside), 0);
+  int file = open(ours, O_CREAT | O_WRONLY, 0600);
+  assert_true(file >= 0);
+  close(file);
+  return test_open_with(options);
+}
+
+static void come_back(const rig *r, nxc_cache *c) {
+  char ours[4200], aside[4200];
+  (void)snprintf(ours, sizeof ours, "%s/own/v1", r->dir);
+  (void)snprintf(aside, sizeof aside, "%s/aside", r->dir);
+  assert_int_equal(unlink(ours), 0);
+  assert_int_equal(rename(aside, ours), 0);
+  atomic_store(&c->engine->retry_at_ms, 0);
+  assert_true(nxc__refresh(c->engine)); /* as a get of any thread does it */
+  assert_int_equal(test_stats(c).disk, 1);
+}
+
+/* A mark that only memory knows, and the directory comes back before it is flushed: what is
+ * there is from before. */
+static void a_mark_is_not_lost_when_the_directory_comes_back(void **state) {
+  const rig *r = *state;
+  char dir[4200];
+  nxc_slice tag = slice("tag");
+  nxc__store *marked;
+  (void)snprintf(dir, sizeof dir, "%s/own", r->dir);
+  const nxc_options options = test_options(dir);
+  nxc_cache *c = open_beside(r, &options);
+  assert_int_equal(nxc__mark(c, &tag, 1, 0, &marked), NXC_OK);
+  come_back(r, c);
+  assert_int_equal(nxc__mark_flush(c, marked), NXC_E_IO);
+  assert_int_equal(test_get(c, "key").result, NXC_MISS);
+  nxc_close(c);
+}
+
+/* Another thread, for which a clock that the engine asks stands in. */
+static nxc_cache *asked;
+static int hits;
+
+static int64_t get_meanwhile(void *unused) {
+  nxc_cache *c = asked;
+  asked = NULL; /* the get asks the clock, too */
+  if (c) hits += test_get(c, "key").result == NXC_OK;
+  asked = c;
+  return test_clock_now(unused);
+}
+
+static void nor_before_it_is_known_there(void **state) {
+  const rig *r = *state;
+  char dir[4200];
+  (void)snprintf(dir, sizeof dir, "%s/own", r->dir);
+  nxc_options options = test_options(dir);
+  options.now_ms = get_meanwhile;
+  nxc_cache *c = open_beside(r, &options);
+  assert_int_equal(test_mark(c, "tag", 0), NXC_E_IO);
+  atomic_store(&c->engine->check_at_ms, INT64_MAX); /* only we look at the directory */
+  asked = c;
+  come_back(r, c);
+  asked = NULL;
+  assert_int_equal(hits, 0);
+  assert_int_equal(test_get(c, "key").result, NXC_MISS);
+  nxc_close(c);
+}
+
 /* ---- two puts of one key ---------------------------------------------------------------- */
 
 /* The first is too large for the disk and is finished last: the order of the
@@ -463,6 +536,8 @@ int main(void) {
       ON_RIG(a_judgement_obeys_marks_made_after_a_clear),
       ON_RIG(what_a_newcomer_did_not_see_die_is_told_it),
       ON_RIG(a_birth_of_a_dead_store_is_not_believed_by_a_strange_one),
+      ON_RIG(a_mark_is_not_lost_when_the_directory_comes_back),
+      ON_RIG(nor_before_it_is_known_there),
       ON_RIG(a_put_that_cannot_be_written_does_not_undo_a_later_one),
       ON_RIG(a_put_that_is_late_takes_nothing_out_of_memory),
       ON_RIG(a_put_that_slept_a_round_does_not_undo_a_newer_one),
