@@ -269,6 +269,20 @@ test('an invalidation that could not be sent is sent by whoever comes next', asy
   await eventually(() => fs.readdirSync(`${a.dir}/remote`).length === 0);
 });
 
+test('what a process could not send before its end is sent by those of its directory that go on', async () => {
+  const server = await startServer();
+  const [a, b] = await twoPods(server.url);
+  const beside = await startPod({ url: server.url, dir: a.dir });
+  await ready(beside);
+  await set(b, 'entry', 'old', ['t']);
+  await server.ask('CONFIG', 'SET', 'maxmemory', '1');
+  assert.equal(await rejected(mark(a, 't')), 'NEXTCACHE_NOT_GLOBAL');
+  await a.stop();
+  await server.ask('CONFIG', 'SET', 'maxmemory', '0');
+  await eventually(async () => (await get(b, 'entry', ['t'])) === null);
+  await eventually(() => fs.readdirSync(`${a.dir}/remote`).length === 0);
+});
+
 test('until an invalidation can be sent, nothing is believed of those who may not know of it', async () => {
   const server = await startServer();
   const patient = '?getMs=1000&connectMs=2000';

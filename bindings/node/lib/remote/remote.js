@@ -162,7 +162,7 @@ class Remote {
       try {
         await this.#beat();
         if (this.#breaker.isOpen) await this.#tryAgain(failures > 0);
-        if (this.#unsent.size > 0 && this.#follower.attached) await this.#changed();
+        if (this.#follower.attached && this.#unsent.isWaiting) await this.#changed();
         failures = 0;
       } catch {
         if (++failures % HEARTBEATS_MISSED === 0) this.#replaceCommands();

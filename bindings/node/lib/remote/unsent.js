@@ -11,9 +11,22 @@ const { warn } = require('../log');
 
 const FORM = /^unsent-[0-9a-f]{16}$/;
 const TAGS_MAX = 10000;
+const LEFT_MS = 5000; // after which somebody who could send what is in a file would have
 
 const fileIn = (dir) =>
   path.join(/* turbopackIgnore: true */ dir, `unsent-${crypto.randomBytes(8).toString('hex')}`);
+
+function isReadable(file) {
+  try {
+    fs.accessSync(file, fs.constants.R_OK);
+    return true;
+  } catch {
+    return false; // whoever can will send it
+  }
+}
+
+/** Also of a file that a clock which was set back calls young. */
+const ageOf = (file) => Math.abs(Date.now() - (fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()));
 
 class Unsent {
   #dir;
@@ -80,13 +93,20 @@ class Unsent {
     fs.renameSync(temporary, this.#file);
   }
 
-  /** What processes have left; nothing where it cannot be looked at. */
+  /** The files that processes have left, and that are ours to read; none where that cannot be looked at. */
   #left() {
     try {
-      return this.#dir ? fs.readdirSync(this.#dir).filter((name) => FORM.test(name)) : [];
+      const names = this.#dir ? fs.readdirSync(this.#dir).filter((name) => FORM.test(name)) : [];
+      const files = names.map((name) => path.join(/* turbopackIgnore: true */ this.#dir, name));
+      return files.filter((file) => file !== this.#file && isReadable(file));
     } catch {
       return [];
     }
+  }
+
+  /** Whether there is anything to send: of this process, or of one that would have sent it, if it could. */
+  get isWaiting() {
+    return this.size > 0 || this.#left().some((file) => ageOf(file) > LEFT_MS);
   }
 
   /**
@@ -94,9 +114,7 @@ class Unsent {
    * lives writes the next one beside it, and dying here leaves a file like any other.
    */
   #adopt() {
-    for (const name of this.#left()) {
-      const theirs = path.join(/* turbopackIgnore: true */ this.#dir, name);
-      if (theirs === this.#file) continue;
+    for (const theirs of this.#left()) {
       const taken = fileIn(this.#dir);
       try {
         fs.renameSync(theirs, taken);
@@ -106,7 +124,7 @@ class Unsent {
         this.#write();
         fs.rmSync(taken, { force: true });
       } catch {
-        // Taken by another process, or not ours to read: whoever can will send it.
+        // Taken by another process.
       }
     }
   }
