@@ -290,9 +290,20 @@ test('what could not be sent again stays', async () => {
   unsent.addMarks(['a'], 0);
   await assert.rejects(unsent.flush(async () => Promise.reject(new Error('still down'))));
   assert.equal(unsent.size, 1);
-  fs.writeFileSync(path.join(dir, 'remote', 'unsent-0123456789abcdef'), '{"clear":true,');
   await unsent.flush(async () => {});
   assert.equal(unsent.size, 0);
+});
+
+test('what a damaged file said may have been anything', async () => {
+  for (const damaged of ['', '{"clear":false,"marks":[["a"', '{"clear":false}', '[]', 'null']) {
+    const dir = temporaryDirectory();
+    fs.mkdirSync(path.join(dir, 'remote'));
+    fs.writeFileSync(path.join(dir, 'remote', 'unsent-0123456789abcdef'), damaged);
+    const sent = [];
+    await new Unsent(dir).flush(async (what) => void sent.push(what));
+    assert.deepEqual(sent, [{ clear: true }], damaged);
+    assert.deepEqual(fs.readdirSync(path.join(dir, 'remote')), []);
+  }
 });
 
 test('what is invalidated again while it is sent is sent again', async () => {

@@ -85,7 +85,7 @@ class Unsent {
     const marks = [...this.#marks].map(([tag, { at }]) => [tag, at === Infinity ? 'never' : at]);
     const descriptor = fs.openSync(temporary, 'w', 0o600);
     try {
-      fs.writeSync(descriptor, JSON.stringify({ clear: this.#clear !== undefined, marks }));
+      fs.writeFileSync(descriptor, JSON.stringify({ clear: this.#clear !== undefined, marks })); // whole, or it throws
       fs.fsyncSync(descriptor);
     } finally {
       fs.closeSync(descriptor);
@@ -118,14 +118,23 @@ class Unsent {
       const taken = fileIn(this.#dir);
       try {
         fs.renameSync(theirs, taken);
-        const { clear, marks } = JSON.parse(fs.readFileSync(taken, 'utf8'));
-        if (clear) this.#noteClear();
-        for (const [tag, at] of marks) this.#noteDeaths([String(tag)], at === 'never' ? Infinity : Number(at));
+        this.#note(fs.readFileSync(taken, 'utf8'));
         this.#write();
         fs.rmSync(taken, { force: true });
       } catch {
         // Taken by another process.
       }
+    }
+  }
+
+  /** What a file says. One that is damaged may have said anything. */
+  #note(text) {
+    try {
+      const { clear, marks } = JSON.parse(text);
+      if (clear) this.#noteClear();
+      for (const [tag, at] of marks) this.#noteDeaths([String(tag)], at === 'never' ? Infinity : Number(at));
+    } catch {
+      this.#noteClear();
     }
   }
 
