@@ -69,6 +69,20 @@ for (const kind of SINGLE) {
   });
 }
 
+for (const kind of ["a site's ioredis", "a site's redis"]) {
+  test(`${kind}, whose own deadlines and pipelines are not those of the duplicates`, async () => {
+    const server = await startServer();
+    const pods = await podsOf(kind, [server.port]);
+    await assertShares(pods);
+    await ready(...pods);
+    const reads = async () => Number(/cmdstat_xread:calls=(\d+)/.exec(await server.ask('INFO', 'commandstats'))[1]);
+    const following = async () => (await server.ask('CLIENT', 'LIST')).match(/\bid=\d+(?=.*cmd=xread)/g);
+    const [before, soFar] = [await following(), await reads()];
+    await eventually(async () => (await reads()) >= soFar + 6);
+    assert.deepEqual(await following(), before, 'on the same connections');
+  });
+}
+
 /** Three nodes of a cluster. */
 async function startCluster() {
   const nodes = [];

@@ -48,8 +48,13 @@ const letGo = (stream) => stream?.unref?.();
 
 // ---- ioredis and iovalkey --------------------------------------------------------------
 
+/** The deadlines of a pattern would end a read that waits for the log. Here are others. */
+const WITHOUT_DEADLINES = { commandTimeout: undefined, socketTimeout: undefined };
+
 const ioredisOptions = (purpose, connectMs) => ({
+  ...WITHOUT_DEADLINES,
   lazyConnect: true,
+  enableAutoPipelining: false, // which loses the name of a command that is sent as an argument
   connectTimeout: connectMs,
   enableOfflineQueue: false,
   autoResendUnfulfilledCommands: false,
@@ -66,7 +71,7 @@ function duplicateIoredis(client, purpose, connectMs) {
   return client.duplicate(undefined, {
     ...cluster,
     clusterRetryStrategy: retryStrategy,
-    redisOptions: { ...client.options?.redisOptions, connectTimeout: connectMs },
+    redisOptions: { ...client.options?.redisOptions, ...WITHOUT_DEADLINES, connectTimeout: connectMs },
   });
 }
 
@@ -111,11 +116,14 @@ const isNodeRedisCluster = (client) => typeof client.nodeClient === 'function' |
 
 function duplicateNodeRedis(client, purpose, connectMs) {
   const socket = {
+    socketTimeout: undefined,
     connectTimeout: connectMs,
     reconnectStrategy: purpose === 'log' ? false : reconnectAfter,
   };
   if (isNodeRedisCluster(client)) {
-    return client.duplicate({ defaults: { ...client._options?.defaults, disableOfflineQueue: true } });
+    const defaults = client._options?.defaults;
+    const patient = { ...defaults?.socket, socketTimeout: undefined };
+    return client.duplicate({ defaults: { ...defaults, disableOfflineQueue: true, socket: patient } });
   }
   return client.duplicate({ disableOfflineQueue: true, socket: { ...client.options?.socket, ...socket } });
 }
