@@ -353,10 +353,14 @@ test('the setting: addresses, clients, and what is wrong', () => {
   assert.deepEqual(parseRemote('valkeys://u:p@h:1/2?strict&prefix=shop&unsureSeconds=5'),
     { ...defaults, url: 'rediss://u:p@h:1/2', strict: true, prefix: 'shop', unsureMs: 5000 });
   assert.deepEqual(parseRemote({ url: 'redis://h', getMs: 20 }), { ...defaults, getMs: 20 });
+  // The longest that the server takes.
+  for (const ttl of ['Infinity', '1e300']) assert.equal(parseRemote(`redis://h?maxTtlSeconds=${ttl}`).maxTtlMs, 2 ** 50);
+  assert.equal(parseRemote('redis://h?unsureSeconds=Infinity').unsureMs, Infinity);
   const client = { sendCommand() {}, duplicate() {} };
   assert.equal(parseRemote(client).client, client);
   assert.equal(parseRemote({ client, strict: true }).strict, true);
   for (const off of ['0', 'false', false]) assert.equal(parseRemote({ client, strict: off }).strict, false);
   for (const wrong of ['h:6379', 'http://h', 5, null, {}, { url: 'redis://h', foo: 1 }, { client: {} }, 'redis://h?prefix=a{b}',
-    'redis://h?getMs=soon', { url: 5 }, 'redis:6379', 'valkey:6379', 'redis://h?strict=yes', { url: 'redis://h', build: 'on' }]) assert.equal(parseRemote(wrong), undefined, JSON.stringify(wrong));
+    'redis://h?getMs=soon', { url: 5 }, 'redis:6379', 'valkey:6379', 'redis://h?strict=yes', { url: 'redis://h', build: 'on' },
+    'redis://h?getMs=Infinity', 'redis://h?connectMs=3e9']) assert.equal(parseRemote(wrong), undefined, JSON.stringify(wrong));
 });

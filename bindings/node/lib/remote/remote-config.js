@@ -12,6 +12,12 @@ const parseMs = (value) => {
   const seconds = parseNumber(value);
   return seconds === undefined ? undefined : seconds * 1000;
 };
+// Longer ones a timer takes for none, and the server's own sum of times does not hold.
+const DEADLINE_MOST_MS = 2 ** 30;
+const TTL_MOST_MS = 2 ** 50;
+
+const parseDeadline = (value) => (parseNumber(value) <= DEADLINE_MOST_MS ? parseNumber(value) : undefined);
+const parseTtl = (value) => parseMs(value) && Math.min(parseMs(value), TTL_MOST_MS);
 const parseFlag = (value) => {
   if ([true, 'true', '1', ''].includes(value)) return true;
   return [false, 'false', '0'].includes(value) ? false : undefined;
@@ -24,10 +30,10 @@ const OPTIONS = {
   strict: { name: 'strict', fallback: false, parse: parseFlag },
   build: { name: 'build', fallback: false, parse: parseFlag },
   unsureSeconds: { name: 'unsureMs', fallback: 60000, parse: parseMs },
-  connectMs: { name: 'connectMs', fallback: 200, parse: parseNumber },
-  getMs: { name: 'getMs', fallback: 50, parse: parseNumber },
+  connectMs: { name: 'connectMs', fallback: 200, parse: parseDeadline },
+  getMs: { name: 'getMs', fallback: 50, parse: parseDeadline },
   maxEntrySize: { name: 'maxEntryBytes', fallback: 4 * MB, parse: parseSize },
-  maxTtlSeconds: { name: 'maxTtlMs', fallback: 14 * 86400000, parse: parseMs },
+  maxTtlSeconds: { name: 'maxTtlMs', fallback: 14 * 86400000, parse: parseTtl },
 };
 
 const REMOTE_WANTED =
