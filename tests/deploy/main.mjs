@@ -60,7 +60,8 @@ function makeContext() {
   const packages = join(scratch, 'packages');
   rmSync(packages, { recursive: true, force: true });
   mkdirSync(packages);
-  execFileSync(process.execPath, [assemble, target, join(built, 'bindings/node/nextcache.node'), join(built, 'nextcache'), packages]);
+  const parts = ['bindings/node/nextcache.node', 'nextcache', 'THIRD-PARTY-NOTICES'].map((name) => join(built, name));
+  execFileSync(process.execPath, [assemble, target, ...parts, packages]);
   execFileSync(process.execPath, [assemble, 'nextcache', packages]);
   packOthers(packages);
   const manifest = JSON.parse(readFileSync(join(context, 'package.json'), 'utf8'));

@@ -1,8 +1,8 @@
 // Puts a package together and packs it.
 //
-//   assemble.mjs TARGET ADDON TOOL OUT    the binaries of one platform
-//   assemble.mjs nextcache OUT            the package itself, with its sources
-//   assemble.mjs sources OUT              the same, which names no packages of binaries
+//   assemble.mjs TARGET ADDON TOOL NOTICES OUT   the binaries of one platform
+//   assemble.mjs nextcache OUT                   the package itself, with its sources
+//   assemble.mjs sources OUT                     the same, which names no packages of binaries
 //
 // A package that names others is only for a registry that has them: npm leaves those that it
 // cannot get out of the lock file, and `npm ci` then refuses that file as incomplete.
@@ -32,7 +32,7 @@ function pack(folder, packageJson, out) {
   execFileSync('npm', ['pack', '--silent', '--pack-destination', out], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
-function assembleBinaries(target, addon, tool, out) {
+function assembleBinaries(target, addon, tool, notices, out) {
   const name = packageOf(target);
   const { os, cpu, libc } = targets[target];
   const folder = emptyFolder(out, name);
@@ -42,7 +42,7 @@ function assembleBinaries(target, addon, tool, out) {
     execFileSync(cpu === 'arm64' ? 'aarch64-linux-gnu-strip' : 'strip', ['--strip-unneeded', file]);
     fs.chmodSync(file, 0o755);
   }
-  fs.copyFileSync(path.join(here, 'NOTICE'), path.join(folder, 'NOTICE'));
+  fs.copyFileSync(notices, path.join(folder, 'THIRD-PARTY-NOTICES'));
   fs.writeFileSync(path.join(folder, 'README.md'), `The binaries of [nextcache](../nextcache) for ${os} on ${cpu} with ${libc}; it installs them by itself.\n`);
   const description = `Binaries of nextcache for ${os} ${cpu} (${libc})`;
   pack(folder, { name, version, description, license, os: [os], cpu: [cpu], libc: [libc], engines, preferUnplugged: true }, out);
