@@ -35,6 +35,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "times.h"
+
 #ifndef RWF_NOWAIT /* musl before 1.2.5: the kernel has it all the same */
 #define RWF_NOWAIT 8
 static ssize_t preadv2(int fd, const struct iovec *iov, int count, off_t at, int flags) {
@@ -48,6 +50,8 @@ static ssize_t preadv2(int fd, const struct iovec *iov, int count, off_t at, int
 #define INLINE_LIMIT (128u << 10) /* a larger one is not read on an event loop, cached or not */
 #define AT_ONCE_LIMIT (64u << 10) /* a larger record is not written on an event loop */
 #define BUSY_MS 10000             /* after two writes there that slept all the same */
+#define SUSPECT_NS 100000         /* a write that took longer may have slept */
+#define JUST_MS 1000              /* nothing written since is out of the kernel's cache again */
 #define TRIES 64                  /* of a loop that other processes can upset */
 #define SMALL_OCTAVE 4            /* smaller records are of one size class */
 #define SMALL_UNITS (UINT64_C(1) << SMALL_OCTAVE)
@@ -116,7 +120,9 @@ int nxc__ring_open(int dir, nxc__index *index, nxc__ring *ring) {
   atomic_init(&ring->no_nowait, false);
   atomic_init(&ring->no_room_until_ms, 0);
   atomic_init(&ring->busy_until_ms, 0);
-  atomic_init(&ring->slept, false);
+  atomic_init(&ring->suspected, false);
+  atomic_init(&ring->wrote_to, -1);
+  atomic_init(&ring->wrote_at_ms, 0);
   atomic_init(&ring->writing, 0);
   return NXC_OK;
 }
@@ -473,13 +479,19 @@ static bool is_cached(const nxc__ring *r, off_t at) {
   return preadv2(r->fd, &iov, 1, at, RWF_NOWAIT) == 1;
 }
 
+/* The page that a record ends in stays for some seconds at least, until it is on the disk. */
+static bool was_just_written(const nxc__ring *r, off_t to) {
+  return atomic_load_explicit(&r->wrote_to, memory_order_relaxed) == to &&
+         nxc__steady_ms() - atomic_load_explicit(&r->wrote_at_ms, memory_order_relaxed) < JUST_MS;
+}
+
 /* Where there is no rest nothing is asked for: before the first record of a segment, and
  * behind one of the first round, where nothing was ever written. A question there would
  * have the kernel read ahead, megabytes of zeros, in the call. */
 static bool has_cached_neighbours(const nxc__ring *r, uint64_t word, size_t bytes) {
   off_t at = file_offset(r, word), end = at + (off_t)bytes;
   bool first_of_segment = (uint64_t)at % r->index->geometry.segment_bytes == 0;
-  return (first_of_segment || is_cached(r, at - 1)) &&
+  return (first_of_segment || was_just_written(r, at) || is_cached(r, at - 1)) &&
          (is_first_round(r, word_seq(word)) || is_cached(r, end));
 }
 
@@ -521,6 +533,9 @@ static int write_pieces(nxc__ring *r, const nxc__write *w) {
     }
   }
   nxc__count(r->index, NXC__C_BYTES_WRITTEN, sizeof p + size);
+  at = (at + NXC__UNIT - 1) / NXC__UNIT * NXC__UNIT;
+  atomic_store_explicit(&r->wrote_at_ms, nxc__steady_ms(), memory_order_relaxed);
+  atomic_store_explicit(&r->wrote_to, at, memory_order_relaxed);
   return NXC_OK;
 }
 
@@ -540,13 +555,16 @@ static long sleeps(void) {
 
 /* Two that sleep in a row, for dirty pages that are too many or for another writer, will
  * not be the last. One alone is nothing to leave this thread for: where processors are
- * scarce the way to a worker may take longer. */
+ * scarce the way to a worker may take longer. The clock suspects the first, at a tenth of
+ * the price, and may be wrong; whether the second slept the kernel is asked. */
 static int write_at_once(nxc__ring *r, const nxc__write *w) {
-  long before = sleeps();
+  bool watched = atomic_load_explicit(&r->suspected, memory_order_relaxed);
+  long before = watched ? sleeps() : 0;
+  uint64_t began = watched ? 0 : nxc__time_now();
   int rc = write_record(r, w);
-  bool slept = sleeps() != before;
-  bool last_slept = atomic_exchange(&r->slept, slept);
-  if (slept && last_slept) atomic_store(&r->busy_until_ms, nxc__steady_ms() + BUSY_MS);
+  bool slept = watched ? sleeps() != before : nxc__time_now() - began > SUSPECT_NS;
+  if (slept != watched) atomic_store_explicit(&r->suspected, slept, memory_order_relaxed);
+  if (slept && watched) atomic_store(&r->busy_until_ms, nxc__steady_ms() + BUSY_MS);
   return rc;
 }
 

@@ -16,7 +16,9 @@ typedef struct nxc__ring {
   atomic_bool no_nowait;         /* the file system refuses RWF_NOWAIT */
   atomic_llong no_room_until_ms; /* the disk was full: not asked again before */
   atomic_llong busy_until_ms;    /* writes slept that must not: workers write */
-  atomic_bool slept;             /* the last of those did */
+  atomic_bool suspected;         /* the last of those took long: the next is watched */
+  atomic_llong wrote_to;         /* where in the file the last record written ends, ... */
+  atomic_llong wrote_at_ms;      /* ... and when that was */
   atomic_int writing;            /* writes under way, for which another would have to wait */
 } nxc__ring;
 

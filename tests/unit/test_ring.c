@@ -573,7 +573,14 @@ static void the_next_segment_has_its_blocks_ahead(void **state) {
 
 /* ---- on a thread that must not sleep ------------------------------------------ */
 
-static bool sleeps; /* every write; none else does, as far as the ring is told */
+static bool sleeps;     /* every write; none else does, as far as the ring is told */
+static bool takes_long; /* what lies between two looks at the clock */
+
+uint64_t __wrap_nxc__time_now(void);
+uint64_t __wrap_nxc__time_now(void) {
+  static uint64_t ns;
+  return ns += takes_long ? 1000000 : 1000;
+}
 
 int __wrap_getrusage(int who, struct rusage *usage);
 int __wrap_getrusage(int who, struct rusage *usage) {
@@ -597,12 +604,13 @@ static bool put_at_once(testbed *s, size_t size) {
   return at_once;
 }
 
-/* A tmpfs cannot tell what waits; there the workers write. */
+/* A tmpfs cannot tell what waits. */
 static void need_nowait(testbed *s) {
   char byte;
   struct iovec iov = {&byte, 1};
   put(s, "first", 'f', 100);
   if (preadv2(s->ring.fd, &iov, 1, 0, RWF_NOWAIT) < 0 && errno == EOPNOTSUPP) {
+    atomic_store(&s->ring.wrote_at_ms, 0);
     assert_false(put_at_once(s, 100));
     skip();
   }
@@ -662,16 +670,26 @@ static void what_is_large_is_not_read_at_once(void **state) {
 static void two_writes_that_sleep_in_a_row_leave_the_others_to_workers(void **state) {
   testbed *s = *state;
   need_nowait(s);
-  sleeps = true;
+  sleeps = takes_long = true;
   assert_true(put_at_once(s, 100));
-  sleeps = false;
+  sleeps = takes_long = false;
   assert_true(put_at_once(s, 100));
-  sleeps = true;
+  sleeps = takes_long = true;
   assert_true(put_at_once(s, 100));
   assert_true(put_at_once(s, 100));
-  sleeps = false;
+  sleeps = takes_long = false;
   assert_false(put_at_once(s, 100));
   atomic_store(&s->ring.busy_until_ms, nxc__steady_ms());
+  assert_true(put_at_once(s, 100));
+}
+
+/* A processor that was given to another takes as long. */
+static void writes_that_take_long_without_sleeping_stay(void **state) {
+  testbed *s = *state;
+  need_nowait(s);
+  takes_long = true;
+  for (int i = 0; i < 4; i++) assert_true(put_at_once(s, 100));
+  takes_long = false;
   assert_true(put_at_once(s, 100));
 }
 
@@ -685,6 +703,27 @@ static void what_brings_second_lives_is_not_written_at_once(void **state) {
   assert_true(nxc__ring_writes_at_once(&s->ring, &write));
   write.moves = true;
   assert_false(nxc__ring_writes_at_once(&s->ring, &write));
+  nxc_entry_unref(entry);
+}
+
+/* Nor is the kernel asked for the page: the question would have it read. */
+static void what_was_written_just_now_is_known_to_be_cached(void **state) {
+  testbed *s = *state;
+  need_nowait(s);
+  put(s, "before", 'b', 1000);
+  uint64_t seq = atomic_load(&s->index->header->cursor) >> 32;
+  if (!drop_pages(s, seq)) skip();
+  nxc_entry *entry = entry_of("key", 'x', 100);
+  nxc__write write;
+  assert_int_equal(nxc__ring_reserve(&s->ring, hash_of(s, "key"), entry, &write), NXC_OK);
+  write.moves = false;
+  atomic_store(&s->ring.wrote_at_ms, INT64_MAX); /* however long that took */
+  assert_true(nxc__ring_writes_at_once(&s->ring, &write));
+  assert_int_equal(resident_pages(s, seq), 0);
+  atomic_store(&s->ring.wrote_at_ms, 0);
+  (void)nxc__ring_writes_at_once(&s->ring, &write);
+  for (int i = 0; i < 5000 && resident_pages(s, seq) == 0; i++) usleep(1000);
+  assert_true(resident_pages(s, seq) > 0);
   nxc_entry_unref(entry);
 }
 
@@ -843,7 +882,9 @@ int main(void) {
       ON_TESTBED(the_first_record_of_a_segment_asks_for_no_page),
       ON_TESTBED(what_is_large_is_not_read_at_once),
       ON_TESTBED(two_writes_that_sleep_in_a_row_leave_the_others_to_workers),
+      ON_TESTBED(writes_that_take_long_without_sleeping_stay),
       ON_TESTBED(what_brings_second_lives_is_not_written_at_once),
+      ON_TESTBED(what_was_written_just_now_is_known_to_be_cached),
       ON_TESTBED(what_needs_a_read_is_not_written_at_once),
       ON_TESTBED(where_nobody_can_ask_what_waits_it_is_read),
       ON_TESTBED(a_file_system_that_cannot_allocate_is_written_to),
