@@ -140,10 +140,12 @@ bool nxn_arena_texts(nxn_arena *arena, napi_env env, napi_value value, nxc_slice
  * a view of one a tenth. Each of them is start * NXN_STRETCH_MAX + size in it. */
 #define NXN_STRETCH_MAX (1 << 26)
 napi_value nxn_parts_read(napi_env env, nxn_cache *cache, nxc_entry *entry);
-/* Sizes of the parts that `types` and `values` ask for; false on wrong ones. */
-bool nxn_parts_measure(napi_env env, napi_value values, nxc_slice types, nxc_slice *parts);
-/* Writes the values into the blank parts of an entry. */
-bool nxn_parts_write(napi_env env, napi_value values, nxc_slice types, nxc_entry *entry);
+/* The values of an array, and the parts that they and `types` ask for, of which texts are
+ * blank; false on wrong ones. */
+bool nxn_parts_measure(napi_env env, napi_value array, nxc_slice types, napi_value *values,
+                       nxc_slice *parts);
+/* Writes the texts among them into an entry of these parts. */
+bool nxn_texts_write(napi_env env, const napi_value *values, nxc_slice types, nxc_entry *entry);
 
 void nxn_pins_unref(nxn_pins *pins);
 

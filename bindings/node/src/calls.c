@@ -304,9 +304,10 @@ static int entry_build(arguments *args, nxc_record *record, nxc_entry **out) {
       !nxn_arena_text(&args->arena, env, args->argv[3], &types))
     return NXC_E_INVALID;
   nxc_slice *parts = nxn_arena_alloc(&args->arena, (types.size + 1) * sizeof *parts);
+  napi_value *values = nxn_arena_alloc(&args->arena, (types.size + 1) * sizeof(napi_value));
   record->meta = meta_slice(&args->arena, types);
-  if (!parts || !record->meta.data) return NXC_E_NOMEM;
-  if (!nxn_parts_measure(env, args->argv[4], types, parts)) return NXC_E_INVALID;
+  if (!parts || !values || !record->meta.data) return NXC_E_NOMEM;
+  if (!nxn_parts_measure(env, args->argv[4], types, values, parts)) return NXC_E_INVALID;
   record->class_id = class_argument(env, args->argv[1]);
   record->tags = tags;
   record->parts = parts;
@@ -314,7 +315,7 @@ static int entry_build(arguments *args, nxc_record *record, nxc_entry **out) {
   record_numbers_read(args->cache, record);
   int result = nxc_entry_create(args->cache->cache, record, out);
   if (result < 0) return result;
-  if (nxn_parts_write(env, args->argv[4], types, *out)) return NXC_OK;
+  if (nxn_texts_write(env, values, types, *out)) return NXC_OK;
   nxc_entry_unref(*out);
   *out = NULL;
   return NXC_E_INVALID;

@@ -273,19 +273,20 @@ napi_value nxn_parts_read(napi_env env, nxn_cache *cache, nxc_entry *entry) {
 
 /* ---- writing ---------------------------------------------------------------------- */
 
-bool nxn_parts_measure(napi_env env, napi_value values, nxc_slice types, nxc_slice *parts) {
+bool nxn_parts_measure(napi_env env, napi_value array, nxc_slice types, napi_value *values,
+                       nxc_slice *parts) {
   const char *letters = types.data;
   for (size_t i = 0; i < types.size; i++) {
-    napi_value value;
     size_t length;
-    if (napi_get_element(env, values, (uint32_t)i, &value) != napi_ok) return false;
-    parts[i].data = NULL;
+    if (napi_get_element(env, array, (uint32_t)i, &values[i]) != napi_ok) return false;
     if (letters[i] == 'b') {
       void *data;
-      if (napi_get_buffer_info(env, value, &data, &parts[i].size) != napi_ok) return false;
+      if (napi_get_buffer_info(env, values[i], &data, &parts[i].size) != napi_ok) return false;
+      parts[i].data = data;
       continue;
     }
-    if (napi_get_value_string_utf16(env, value, NULL, 0, &length) != napi_ok) return false;
+    parts[i].data = NULL;
+    if (napi_get_value_string_utf16(env, values[i], NULL, 0, &length) != napi_ok) return false;
     parts[i].size = letters[i] == 'u' ? (length + 1) * 2 : length + 1;
   }
   return true;
@@ -304,23 +305,17 @@ static bool utf16_write(napi_env env, napi_value value, char *blank, size_t size
   return status == napi_ok;
 }
 
-bool nxn_parts_write(napi_env env, napi_value values, nxc_slice types, nxc_entry *entry) {
+bool nxn_texts_write(napi_env env, const napi_value *values, nxc_slice types, nxc_entry *entry) {
   const char *letters = types.data;
   for (size_t i = 0; i < types.size; i++) {
     char *blank = nxc_entry_blank(entry, i);
     size_t size = nxc_entry_part(entry, i).size;
-    if (size == 0) continue;
-    napi_value value;
-    if (!blank || napi_get_element(env, values, (uint32_t)i, &value) != napi_ok) return false;
+    if (letters[i] == 'b') continue;
+    if (!blank) return false;
     size_t length;
-    if (letters[i] == 'b') {
-      void *data;
-      if (napi_get_buffer_info(env, value, &data, &length) != napi_ok || length != size)
-        return false;
-      memcpy(blank, data, size);
-    } else if (letters[i] == 'u') {
-      if (!utf16_write(env, value, blank, size)) return false;
-    } else if (napi_get_value_string_latin1(env, value, blank, size, &length) != napi_ok) {
+    if (letters[i] == 'u') {
+      if (!utf16_write(env, values[i], blank, size)) return false;
+    } else if (napi_get_value_string_latin1(env, values[i], blank, size, &length) != napi_ok) {
       return false;
     }
   }
