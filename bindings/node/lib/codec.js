@@ -21,19 +21,31 @@
 // surrogates survive.
 
 const v8 = require('node:v8');
+const { BoundedMap } = require('./bounded-map');
 
 const PART_TEXT_MIN = 512;
 const DEPTH_MAX = 100;
+const NAMES_MAX = 1000;
 const NOT_LATIN1 = /[^\x00-\xff]/;
 
 class CodecError extends Error {}
 
 const textType = (text) => (NOT_LATIN1.test(text) ? 'u' : 'l');
 
+const names = new BoundedMap(NAMES_MAX);
+
+/** A key of an object or an array as JSON. A site has few of the first. */
+function nameOf(key) {
+  if (typeof key === 'number') return String(key);
+  let name = names.get(key);
+  if (name === undefined) names.set(key, (name = JSON.stringify(key)));
+  return name;
+}
+
 class Encoder {
   types = 'l'; // part 0, the description, is written last
   parts = [undefined];
-  fixups = [];
+  #fixups = ''; // as JSON
   #path = [];
 
   #part(type, value) {
@@ -42,7 +54,9 @@ class Encoder {
   }
 
   #fix(code, argument) {
-    this.fixups.push(argument === undefined ? [this.#path.slice(), code] : [this.#path.slice(), code, argument]);
+    let text = this.#fixups === '' ? '[[' : this.#fixups + ',[[';
+    for (let i = 0; i < this.#path.length; i++) text += (i === 0 ? '' : ',') + nameOf(this.#path[i]);
+    this.#fixups = text + (argument === undefined ? '],"' + code + '"]' : '],"' + code + '",' + argument + ']');
     return 0;
   }
 
@@ -55,7 +69,7 @@ class Encoder {
         return value;
       case 'number':
         if (Number.isFinite(value) && !Object.is(value, -0)) return value;
-        return this.#fix('n', Object.is(value, -0) ? '-0' : String(value));
+        return this.#fix('n', Object.is(value, -0) ? '"-0"' : `"${value}"`);
       case 'undefined':
         return this.#fix('u');
       case 'object':
@@ -108,11 +122,13 @@ class Encoder {
   }
 
   #array(array) {
+    const before = this.#fixups;
     let copy = array;
     for (let i = 0; i < array.length; i++) {
       const value = array[i];
       if (value === undefined && !(i in array)) {
-        return this.#foreign(array, i);
+        this.#fixups = before; // those that were made inside are of no use now
+        return this.#foreign(array);
       }
       this.#path.push(i);
       const encoded = this.encode(value);
@@ -133,13 +149,11 @@ class Encoder {
     } catch (error) {
       throw new CodecError(`a value at ${this.#path.join('.') || 'the top'} cannot be stored: ${error.message}`);
     }
-    // Fix-ups that were made inside are of no use now.
-    this.fixups = this.fixups.filter(([path]) => !this.#path.every((key, i) => path[i] === key));
     return this.#fix('v', this.#part('b', bytes));
   }
 
   finish(value) {
-    const description = JSON.stringify([this.encode(value), this.fixups]);
+    const description = '[' + JSON.stringify(this.encode(value)) + ',[' + this.#fixups + ']]';
     this.types = textType(description) + this.types.slice(1);
     this.parts[0] = description;
     return { types: this.types, parts: this.parts };
