@@ -52,6 +52,9 @@ const isUnstableCache = ({ fetchUrl }) => typeof fetchUrl === 'string' && fetchU
 const withoutRsc = (context, value) =>
   Boolean(context.isFallback || (context.isRoutePPREnabled && value.postponed != null));
 
+/** What `work` makes of a value, at once where that is no promise: to wait for nothing is a turn, too. */
+const afterwards = (value, work) => (value instanceof Promise ? value.then(work) : work(value));
+
 const hitInWords = (found) => (found.result === STALE ? reasonOf(found, 'stale') : 'hit');
 
 async function reasonOfMiss(namespace, key, found) {
@@ -74,6 +77,7 @@ function judgeResumeData({ value, resumeTags: inside }, judge) {
 
 class CacheHandler {
   #engine = theEngine();
+  #building;
 
   /** For a project's own handler file: this class, with options in code. */
   static with(options) {
@@ -121,9 +125,8 @@ class CacheHandler {
         const what = value === null ? 'null' : (value?.kind ?? typeof value);
         return warnOnce(`set ${what}`, `a set of ${what} under a key of another kind was refused: ${key}`);
       }
-      if (context.fetchCache) await this.#setFetch(key, value, context);
-      else if (value?.kind === 'IMAGE') await setImage(key, value, context);
-      else await this.#setResponse(key, value, context);
+      const storing = this.#store(key, value, context);
+      if (storing instanceof Promise) await storing;
     } catch (error) {
       warn(`set: ${error.message}`, `a set failed, the entry is not cached: ${error.message}`);
     }
@@ -141,10 +144,21 @@ class CacheHandler {
 
   resetRequestCache() {}
 
+  /** Asked of the environment once: it takes longer to answer than most steps of a set. */
+  get #isBuilding() {
+    return (this.#building ??= isBuilding());
+  }
+
   /** The answer, or a promise of it where it has to be waited for. */
   #look(key, kind, context) {
     if (kind === 'FETCH') return this.#getFetch(key, context);
     return kind === 'IMAGE' ? getImage(key) : this.#getResponse(key, kind, context);
+  }
+
+  /** A promise where there is something to wait for. */
+  #store(key, value, context) {
+    if (context.fetchCache) return this.#setFetch(key, value, context);
+    return value?.kind === 'IMAGE' ? setImage(key, value, context) : this.#setResponse(key, value, context);
   }
 
   // ---- fetches and unstable_cache ---------------------------------------------------
@@ -164,7 +178,7 @@ class CacheHandler {
 
   #foundFetch(key, context, softTags, birth, found) {
     if (!found.stored) {
-      const implicit = isBuilding() ? implicitFetches().get(key) : undefined;
+      const implicit = this.#isBuilding ? implicitFetches().get(key) : undefined;
       return implicit ?? this.#miss(key, 'FETCH', birth, reasonOf(found, 'dead'));
     }
     const { value } = found.stored;
@@ -183,11 +197,11 @@ class CacheHandler {
     return this.#answer(asked, found, { value, lastModified }, freshMs);
   }
 
-  async #setFetch(key, value, context) {
+  #setFetch(key, value, context) {
     if (!mayStore(context.fetchUrl)) {
       this.pending.finish(key);
       debug?.('set', key, 'FETCH', 'never stored');
-      return theEngine().remove(fetchKey(key)); // one from before the setting
+      return this.#engine.remove(fetchKey(key)); // one from before the setting
     }
     if (context.isImplicitBuildTimeCache) {
       // Nothing asks for these after the build.
@@ -197,11 +211,8 @@ class CacheHandler {
     const tags = normalizeTags(context.tags);
     const { birth } = this.pending.finish(key) ?? this;
     const times = { birth: isUnstableCache(context) ? this.#birthOfResult(key, birth, tags) : birth, created: wallNow() };
-    const result = await theEngine().put(fetchKey(key), classOfKind('FETCH'), tags, times, {
-      value: withoutDroppedHeaders(value),
-    });
-    debug?.('set', key, 'FETCH', tags, result);
-    return undefined;
+    const putting = this.#engine.put(fetchKey(key), classOfKind('FETCH'), tags, times, { value: withoutDroppedHeaders(value) });
+    return afterwards(putting, (result) => debug?.('set', key, 'FETCH', tags, result));
   }
 
   /**
@@ -211,7 +222,7 @@ class CacheHandler {
    */
   #birthOfFetch(now, softTags) {
     if (now <= this.readSince) return now; // nothing was marked since
-    return isBuilding() || softTags.some(isOfRouteHandler) ? now : this.readSince;
+    return this.#isBuilding || softTags.some(isOfRouteHandler) ? now : this.readSince;
   }
 
   /** The same of what a function returned, which may hold fetches that were stale. */
@@ -292,7 +303,7 @@ class CacheHandler {
     // Judged by all marks until now, it is as good as born at this look-up.
     if (!reading.joined && found.result === OK && !(kind === 'PAGES' && context.isFallback)) {
       const times = { birth, created: seed.modifiedMs };
-      const put = theEngine().put(storage, classOfKind(seed.value.kind), [...tags, seedTag(storage, this.serverDistDir)], times, stored, { here: true });
+      const put = this.#engine.put(storage, classOfKind(seed.value.kind), [...tags, seedTag(storage, this.serverDistDir)], times, stored, { here: true });
       if (put instanceof Promise) put.catch(() => {});
     }
     this.pending.begin(key, birth);
@@ -321,18 +332,18 @@ class CacheHandler {
     return { value: null, lastModified: -1 };
   }
 
-  async #setResponse(key, value, context) {
+  #setResponse(key, value, context) {
     const kind = value?.kind ?? kindAsked(context) ?? 'PAGES'; // null, of Next 14
     const namespace = pageNamespace(this.serverDistDir);
     const storage = pageKey(namespace, key);
     const pending = this.pending.finish(key);
-    if (!storage || isBuilding()) return; // prerendered pages are files, not sets
+    if (!storage || this.#isBuilding) return undefined; // prerendered pages are files, not sets
     const control = context.cacheControl ?? { revalidate: context.revalidate };
     noteLifetime(key, context.cacheControl);
     if (isRetained(storage, value)) {
       retain(storage, typeof control.revalidate === 'number' ? control.revalidate : RETRY_SECONDS);
       debug?.('set', key, kind, 'retained after a failed render');
-      return;
+      return undefined;
     }
     endRetention(storage);
     const { birth, began } = pending ?? this;
@@ -347,10 +358,16 @@ class CacheHandler {
       cacheControl: context.cacheControl,
       resumeTags: extraTags(value, tags),
     };
-    const result = await theEngine().put(storage, classOfKind(kind), tags, times, stored);
-    debug?.('set', key, kind, tags, result);
-    await noteBuildName(namespace);
-    if (liveSeeds().delete(storage)) await theEngine().mark([seedTag(storage, this.serverDistDir)], 0, { here: true });
+    return afterwards(this.#engine.put(storage, classOfKind(kind), tags, times, stored), (result) => {
+      debug?.('set', key, kind, tags, result);
+      return afterwards(noteBuildName(namespace), () => this.#endSeed(storage));
+    });
+  }
+
+  /** What the build wrote is superseded. */
+  #endSeed(storage) {
+    if (!liveSeeds().delete(storage)) return undefined;
+    return this.#engine.mark([seedTag(storage, this.serverDistDir)], 0, { here: true });
   }
 
   // ---- both ---------------------------------------------------------------------------

@@ -55,18 +55,22 @@ function readVersion() {
   }
 }
 
-/** "16.4.6"; "unknown" outside of Next.js. Asked often, found out once. */
-function nextVersion() {
-  const state = shared('next.version', () => ({ found: undefined }));
-  return (state.found ??= readVersion()) ?? 'unknown';
+/** {found: "16.4.6", numbers: [16, 4]}, which are asked for often, found out once; undefined outside of Next.js. */
+function version() {
+  const state = shared('next.version', () => ({ found: undefined, numbers: undefined }));
+  if (state.found === undefined && (state.found = readVersion()) !== undefined) {
+    state.numbers = /^(\d+)\.(\d+)\./.exec(state.found)?.slice(1).map(Number);
+  }
+  return state;
 }
+
+/** "16.4.6"; "unknown" outside of Next.js. */
+const nextVersion = () => version().found ?? 'unknown';
 
 /** Whether the running Next.js is older than e.g. 16.4; what is unknown is new. */
 function isNextBefore(major, minor = 0) {
-  const [, ...numbers] = /^(\d+)\.(\d+)\./.exec(nextVersion()) ?? [];
-  if (numbers.length === 0) return false;
-  const [ours, oursMinor] = numbers.map(Number);
-  return ours < major || (ours === major && oursMinor < minor);
+  const { numbers } = version();
+  return numbers !== undefined && (numbers[0] < major || (numbers[0] === major && numbers[1] < minor));
 }
 
 const moduleFile = (name) => path.join(/* turbopackIgnore: true */ nextDirectory() ?? '', 'dist', ...name.split('/'));

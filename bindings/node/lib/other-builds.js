@@ -15,14 +15,18 @@ async function readNames() {
   return parts ? decode(parts).names : [];
 }
 
-/** Notes that the build called `name` stores something; costs once per process. */
-async function noteBuildName(name) {
-  const noted = theEngine().remembered('other-builds', () => new Set());
-  if (!name || noted.has(name)) return;
-  noted.add(name);
+async function addName(name) {
   const others = (await readNames()).filter((other) => other !== name);
   const names = [name, ...others].slice(0, NAMES_MAX);
   await theEngine().put(NAMES_KEY, CLASSES.other, [], { birth: theEngine().birth() }, { names });
+}
+
+/** Notes that the build called `name` stores something: once per process, which is to be waited for. */
+function noteBuildName(name) {
+  const noted = theEngine().remembered('other-builds', () => new Set());
+  if (!name || noted.has(name)) return undefined;
+  noted.add(name);
+  return addName(name);
 }
 
 /** Whether an entry is there whose key `keyFor` makes of another build's name. */

@@ -69,6 +69,9 @@ function retention(key) {
   return undefined;
 }
 
-const endRetention = (key) => state().retries.delete(key);
+function endRetention(key) {
+  const { retries } = state();
+  if (retries.size > 0) retries.delete(key);
+}
 
 module.exports = { endRetention, isRetained, noteReturned, retain, retention };

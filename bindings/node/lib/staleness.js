@@ -42,7 +42,7 @@ const lifetimes = () => shared('staleness.lifetimes', () => new BoundedMap(LIFET
 
 /** To be told of every set of a page: {revalidate, expire} in seconds. */
 function noteLifetime(key, cacheControl) {
-  if (cacheControl) lifetimes().set(key, cacheControl);
+  if (cacheControl && isNextBefore(16, 4)) lifetimes().set(key, cacheControl);
 }
 
 /** How long Next 16.3 believes a page to be fresh, in seconds; false for ever. */
