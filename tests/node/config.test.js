@@ -55,6 +55,7 @@ test('defaults', () => {
     dropHeaders: [],
     neverStore: [],
     engine: 'nextcache',
+    building: false,
     remote: undefined,
     problems: [],
   });
@@ -71,7 +72,7 @@ test('the order of strength', () => {
 });
 
 test('every setting, by variable and by option', () => {
-  const expected = { memoryBytes: 12 * MB, memoryItems: 7, diskBytes: 16 * MB, dropHeaders: [/^x$/is], neverStore: [/^x$/is], engine: 'next', remote: undefined };
+  const expected = { memoryBytes: 12 * MB, memoryItems: 7, diskBytes: 16 * MB, dropHeaders: [/^x$/is], neverStore: [/^x$/is], engine: 'next', building: false, remote: undefined };
   const env = {
     NEXT_CACHE_DIR: '/elsewhere',
     NEXT_CACHE_MAX_MEMORY_SIZE: '12MB',

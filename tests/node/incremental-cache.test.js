@@ -214,6 +214,7 @@ test('not found is a value for the Pages router, and none for an App page', asyn
 
 test('during a build pages are not stored, and fetches without options only in memory', async () => {
   process.env.NEXT_PHASE = 'phase-production-build';
+  const dir = freshCache();
   try {
     await request().set(PAGE, appPage(), pageSet());
     await request().set(KEY, fetchValue('implicit'), { ...fetchSet(), isImplicitBuildTimeCache: true });
@@ -222,6 +223,7 @@ test('during a build pages are not stored, and fetches without options only in m
   } finally {
     delete process.env.NEXT_PHASE;
   }
+  freshCache({ dir });
   assert.equal(await request().get(PAGE, pageGet()), null);
   assert.equal(await request().get(KEY, fetchGet()), null);
   assert.ok(await request().get(fetchKey('explicit'), fetchGet()));

@@ -177,6 +177,7 @@ function resolveConfig({ options, env = {}, nextMemory, building = false, root }
     dropHeaders: chosen.dropHeaders,
     neverStore: chosen.neverStore,
     engine: chosen.engine,
+    building,
     // A build opens no connection unless it is told to.
     remote: building && !chosen.remote?.build ? undefined : chosen.remote,
     problems,

@@ -19,7 +19,6 @@ const { answers, belongs, kindAsked } = require('./kinds');
 const { createNextCache } = require('./next');
 const { PATH_TAG, headerTags, normalizeTags } = require('./tags');
 const { OVER_AGE_MS, freshness, noteLifetime, secondsToMs } = require('./staleness');
-const { isBuilding } = require('./config');
 const { nextNow, toNext, wallNow } = require('./clock');
 const { noteBuild, pageNamespace } = require('./namespace');
 const { Ingredients } = require('./ingredients');
@@ -77,7 +76,6 @@ function judgeResumeData({ value, resumeTags: inside }, judge) {
 
 class CacheHandler {
   #engine = theEngine();
-  #building;
 
   /** For a project's own handler file: this class, with options in code. */
   static with(options) {
@@ -144,11 +142,6 @@ class CacheHandler {
 
   resetRequestCache() {}
 
-  /** Asked of the environment once: it takes longer to answer than most steps of a set. */
-  get #isBuilding() {
-    return (this.#building ??= isBuilding());
-  }
-
   /** The answer, or a promise of it where it has to be waited for. */
   #look(key, kind, context) {
     if (kind === 'FETCH') return this.#getFetch(key, context);
@@ -178,7 +171,7 @@ class CacheHandler {
 
   #foundFetch(key, context, softTags, birth, found) {
     if (!found.stored) {
-      const implicit = this.#isBuilding ? implicitFetches().get(key) : undefined;
+      const implicit = this.#engine.config.building ? implicitFetches().get(key) : undefined;
       return implicit ?? this.#miss(key, 'FETCH', birth, reasonOf(found, 'dead'));
     }
     const { value } = found.stored;
@@ -222,7 +215,7 @@ class CacheHandler {
    */
   #birthOfFetch(now, softTags) {
     if (now <= this.readSince) return now; // nothing was marked since
-    return this.#isBuilding || softTags.some(isOfRouteHandler) ? now : this.readSince;
+    return this.#engine.config.building || softTags.some(isOfRouteHandler) ? now : this.readSince;
   }
 
   /** The same of what a function returned, which may hold fetches that were stale. */
@@ -337,7 +330,7 @@ class CacheHandler {
     const namespace = pageNamespace(this.serverDistDir);
     const storage = pageKey(namespace, key);
     const pending = this.pending.finish(key);
-    if (!storage || this.#isBuilding) return undefined; // prerendered pages are files, not sets
+    if (!storage || this.#engine.config.building) return undefined; // prerendered pages are files, not sets
     const control = context.cacheControl ?? { revalidate: context.revalidate };
     noteLifetime(key, context.cacheControl);
     if (isRetained(storage, value)) {

@@ -8,7 +8,7 @@ const Module = require('node:module');
 const fs = require('node:fs');
 const path = require('node:path');
 const { shared } = require('./shared');
-const { isBuilding, projectRoot } = require('./config');
+const { projectRoot } = require('./config');
 const { warnOnce } = require('./log');
 const { withImages } = require('./next-images');
 
@@ -154,7 +154,6 @@ function nextUseCacheHandler() {
 module.exports = {
   createNextCache,
   currentWork,
-  isBuilding,
   isNextBefore,
   nextCacheFunctions,
   nextUseCacheHandler,

@@ -35,38 +35,43 @@ function revalidatedAt(work, tag) {
   return latest;
 }
 
-/** The tags of a call that are no repeat within the request `owner` stands for. */
-function withoutRepeats(tags, deadAfter, owner, work) {
-  if (!owner) return tags;
-  let announced = announcedBy().get(owner);
-  if (!announced) announcedBy().set(owner, (announced = new Map()));
-  return tags.filter((tag) => {
-    const id = `${deadAfter}:${tag}`;
-    const before = announced.get(id);
-    const at = revalidatedAt(work, tag);
-    if (before !== undefined && (at === undefined || at <= before)) return false;
-    announced.set(id, at ?? nextNow());
-    return true;
-  });
+/** Whether a request has announced this before, and has not revalidated the tag since. */
+function isRepeat(announced, id, at) {
+  const before = announced.get(id);
+  return before !== undefined && (at === undefined || at <= before);
+}
+
+const idOf = (tag, deadAfter) => `${deadAfter}:${tag}`;
+
+/** The tags of a call that are no repeat among what the request has `announced` before. */
+function withoutRepeats(tags, deadAfter, announced, work) {
+  if (!announced) return tags;
+  return tags.filter((tag) => !isRepeat(announced, idOf(tag, deadAfter), revalidatedAt(work, tag)));
+}
+
+function noteAnnounced(tags, deadAfter, owner, work) {
+  if (!announcedBy().has(owner)) announcedBy().set(owner, new Map());
+  for (const tag of tags) announcedBy().get(owner).set(idOf(tag, deadAfter), revalidatedAt(work, tag) ?? nextNow());
 }
 
 /**
  * Marks tags for all processes. `instance` is the handler instance, where
- * there is one per request. Resolves when the marks are durable.
+ * there is one per request. The promise, where there is one, is of durable marks.
  */
-async function revalidateTags(tags, durations, instance) {
+function revalidateTags(tags, durations, instance) {
   const list = typeof tags === 'string' ? [tags] : Array.isArray(tags) ? tags : [];
-  if (list.length === 0) return;
+  if (list.length === 0) return undefined;
   const deadAfter = deadAfterMs(durations);
   const work = currentWork();
   const owner = work ?? (tellsWork() ? undefined : instance);
-  const fresh = withoutRepeats(list, deadAfter, owner, work);
+  const fresh = withoutRepeats(list, deadAfter, owner && announcedBy().get(owner), work);
   // Before everything that only this process must know: all others obey it from here on.
   const marking = theEngine().mark(tagsToMark(fresh), deadAfter);
   forgetAnswers(); // a repeat changes what Next must be told of the time
+  if (owner) noteAnnounced(fresh, deadAfter, owner, work);
   for (const tag of normalizeTags(list)) heard().set(tag, Math.ceil(nextNow()));
   debug?.('revalidateTag', list, durations, fresh.length < list.length ? 'repeat' : '');
-  await marking;
+  return marking;
 }
 
 /**
