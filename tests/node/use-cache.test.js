@@ -68,6 +68,68 @@ test('a reader that takes the bytes away, or writes into them, does so to nobody
   }
 });
 
+/** The one chunk that an entry's stream gives. */
+const chunkOf = async ({ value }) => (await value.getReader().read()).value;
+
+/** A result as React writes it that holds 2 KB: tag T is text, o a Uint8Array. */
+const flight = (tag) => Buffer.concat([Buffer.from(`1:${tag}800,`), Buffer.alloc(2048, 'x'), Buffer.from('0:"$1"\n')]);
+
+test('bytes that are nothing but text are the same for all readers, others for none', async () => {
+  for (const [tag, isShared] of [['T', true], ['o', false]]) {
+    await put('result', {}, [flight(tag)]);
+    const entries = []; // what is decoded is held for as long as somebody has it
+    const buffers = new Set();
+    await eventually(async () => {
+      entries.push(await handler.get('result', ['soft']));
+      const chunk = await chunkOf(entries.at(-1));
+      assert.deepStrictEqual(Buffer.from(chunk), flight(tag));
+      buffers.add(chunk.buffer);
+      return entries.length > 4 && (!isShared || buffers.size < entries.length);
+    });
+    if (!isShared) assert.equal(buffers.size, entries.length);
+  }
+});
+
+test('bytes of all that a reader takes away are gone until they are stored anew', async () => {
+  await put('result', {}, [flight('T')]);
+  for (let i = 0; i < 6; i++) {
+    const entry = await handler.get('result', []);
+    const chunk = await chunkOf(entry);
+    assert.deepStrictEqual(Buffer.from(chunk), flight('T'));
+    structuredClone(chunk, { transfer: [chunk.buffer] });
+    const next = await handler.get('result', []);
+    if (next) assert.deepStrictEqual(Buffer.from(await chunkOf(next)), flight('T'));
+    else await put('result', {}, [flight('T')]);
+    assert.ok(entry);
+  }
+});
+
+test('a stream is forked as often as one likes, by as many readers', async () => {
+  const text = Buffer.from('0:"text"\n');
+  for (const bytes of [text, Buffer.from([1, 2, 3])]) {
+    await put('forked', {}, [bytes]);
+    for (let i = 0; i < 3; i++) {
+      const { value } = await handler.get('forked', []);
+      let rest = value;
+      for (let fork = 0; fork < 3; fork++) {
+        const [one, another] = rest.tee();
+        assert.ok(one instanceof ReadableStream && another instanceof ReadableStream && one !== another);
+        assert.deepStrictEqual(await bytesOf({ value: one }), bytes);
+        rest = another;
+      }
+      const reader = rest.getReader();
+      assert.throws(() => rest.tee(), TypeError, 'locked');
+      assert.deepStrictEqual(Buffer.from((await reader.read()).value), bytes);
+      reader.releaseLock();
+      for (const branch of rest.tee()) assert.equal((await bytesOf({ value: branch })).length, 0, 'what was read is not read again');
+      const [left, right] = (await handler.get('forked', [])).value.tee();
+      await left.cancel();
+      for (const branch of left.tee()) assert.equal((await bytesOf({ value: branch })).length, 0, 'cancelled');
+      assert.deepStrictEqual(await bytesOf({ value: right }), bytes, 'not by the other');
+    }
+  }
+});
+
 test('an answer is given again only to the same tags, and until one is marked', async () => {
   await put('again', {}, [new Uint8Array([1])]);
   for (let i = 0; i < 4; i++) assert.ok(await handler.get('again', ['soft']));

@@ -21,6 +21,7 @@ const { isOfAnotherBuild, noteBuildName } = require('./other-builds');
 const { normalizeTags } = require('./tags');
 const { revalidateTags } = require('./revalidation');
 const { shared } = require('./shared');
+const { isTaken, streamOf } = require('./result-stream');
 
 const STALE_BY_TAG = -1;
 const OLDEST_BIRTH = 1;
@@ -57,28 +58,24 @@ async function drain(stream) {
   }
 }
 
-/** A fresh stream for one reader, of bytes that are its own: a typed array that a function returned is a view of them. */
-const streamOf = (bytes) =>
-  new ReadableStream({
-    start(controller) {
-      controller.enqueue(new Uint8Array(bytes));
-      controller.close();
-    },
-  });
-
 async function tellMiss(key, found) {
   const foreign = found.why === 'absent' && (await isOfAnotherBuild(buildName(), (other) => storageKey(key, other)));
   debug('use-cache get', key, 'miss:', foreign ? 'of another build' : reasonOf(found, 'dead'));
 }
 
-/** An entry as Next is given it, and noted as given to the request; what it holds is as old as `birth` at least. */
-function handOut(key, { entry, bytes }, birth, isStaleByTag = false) {
+/**
+ * An entry as Next is given it, and noted as given to the request; what it holds is as old as `birth` at least.
+ * A miss, so that it is made anew, if a reader has taken the bytes of all away.
+ */
+function handOut(key, stored, birth, isStaleByTag = false) {
+  if (isTaken(stored)) return undefined;
+  const { entry } = stored;
   ingredientsOfRequest()?.note(key, entry.tags, birth);
   return {
     ...entry,
     timestamp: toNext(entry.timestamp),
     revalidate: isStaleByTag ? STALE_BY_TAG : entry.revalidate,
-    value: streamOf(bytes),
+    value: streamOf(stored),
   };
 }
 
