@@ -365,6 +365,11 @@ typedef struct nxc_stats {
  * @return OK; E_INVALID; E_FORKED. Any thread, never blocks. */
 NXC_EXTERN int nxc_stats_get(nxc_cache *cache, nxc_stats *out);
 
+/* What is in use of entries that no memory tier of this process has any more, or yet: the
+ * bytes that come back when the last references go.
+ * @return the bytes. Any thread, never blocks. */
+NXC_EXTERN uint64_t nxc_pinned_bytes(void);
+
 /* The same as JSON.
  * @param cache  the cache
  * @return new text, to be freed with free(); NULL: out of memory, no cache, or an

@@ -112,13 +112,11 @@ nxc__store *nxc__store_of(nxc__engine *e) {
 
 void nxc__show_memory(nxc__engine *e) {
   nxc__memory_use use = nxc__memory_usage(e->memory);
-  uint64_t live = nxc__record_live_bytes();
-  uint64_t pinned = live > use.entry_bytes ? live - use.entry_bytes : 0;
   nxc__word *row = nxc__counters_of(e->store->index);
   atomic_store_explicit(&row[NXC__G_MEMORY_BYTES], use.bytes, memory_order_relaxed);
   atomic_store_explicit(&row[NXC__G_MEMORY_LIMIT], use.limit_bytes, memory_order_relaxed);
   atomic_store_explicit(&row[NXC__G_MEMORY_ITEMS], use.items, memory_order_relaxed);
-  atomic_store_explicit(&row[NXC__G_PINNED], pinned, memory_order_relaxed);
+  atomic_store_explicit(&row[NXC__G_PINNED], nxc_pinned_bytes(), memory_order_relaxed);
   if (use.evictions == e->evictions_shown) return;
   nxc__count(e->store->index, NXC__C_MEMORY_EVICTIONS, use.evictions - e->evictions_shown);
   e->evictions_shown = use.evictions;

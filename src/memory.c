@@ -72,6 +72,9 @@ nxc__memory *nxc__memory_create(uint64_t bytes, uint64_t items, bool lru) {
   return m;
 }
 
+/* Of the entries in all tiers of this process. */
+static _Atomic uint64_t kept_bytes;
+
 static void count_bytes(nxc__memory *m) {
   m->use.items = HASH_COUNT(m->table);
   m->use.bytes = m->queues[PROBATION].bytes + m->queues[PROTECTED].bytes;
@@ -130,6 +133,7 @@ static void drop(nxc__memory *m, item *it) {
   HASH_DEL(m->table, it);
   dequeue(m, it);
   m->use.entry_bytes -= it->entry_bytes;
+  atomic_fetch_sub(&kept_bytes, it->entry_bytes);
   nxc_entry_unref(it->entry);
   free(it);
   count_bytes(m);
@@ -215,6 +219,7 @@ bool nxc__memory_insert(nxc__memory *m, nxc__hash hash, nxc_entry *entry, const 
   }
   enqueue(m, it, queue);
   m->use.entry_bytes += it->entry_bytes;
+  atomic_fetch_add(&kept_bytes, it->entry_bytes);
   count_bytes(m);
   evict(m, 0, 0); /* the table itself may have grown */
   return m->table != NULL;
@@ -237,6 +242,11 @@ void nxc__memory_resize(nxc__memory *m, uint64_t bytes, uint64_t items) {
   m->use.limit_bytes = bytes;
   m->use.limit_items = items;
   evict(m, 0, 0);
+}
+
+uint64_t nxc_pinned_bytes(void) {
+  uint64_t kept = atomic_load(&kept_bytes), live = nxc__record_live_bytes();
+  return live > kept ? live - kept : 0; /* others may have come and gone between the two */
 }
 
 nxc__memory_use nxc__memory_usage(const nxc__memory *m) {

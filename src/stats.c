@@ -71,8 +71,7 @@ int nxc_stats_get(nxc_cache *cache, nxc_stats *out) {
   out->memory_bytes = use.bytes;
   out->memory_limit_bytes = use.limit_bytes;
   out->memory_items = use.items;
-  uint64_t live = nxc__record_live_bytes();
-  out->pinned_bytes = live > use.entry_bytes ? live - use.entry_bytes : 0;
+  out->pinned_bytes = nxc_pinned_bytes();
   out->epoch = nxc__epoch_load(s->index) & ~NXC__EPOCH_DEAD;
   if (s->disk) nxc__stats_disk(s->index, &s->ring, out);
   nxc__store_unref(s);

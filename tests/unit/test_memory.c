@@ -130,6 +130,27 @@ static void an_entry_in_use_outlives_its_eviction(void **state) {
   nxc_entry_unref(entry);
 }
 
+/* Whichever tier of the process it is: one cache does not know of another's. */
+static void pinned_is_what_no_tier_has(void **state) {
+  (void)state;
+  nxc__memory *memory = nxc__memory_create(MB, 0, false);
+  nxc__memory *another = nxc__memory_create(MB, 0, false);
+  uint64_t before = nxc_pinned_bytes();
+  nxc_entry *entry = entry_of("key", 1000);
+  uint64_t bytes = nxc__record_held_bytes(entry);
+  assert_int_equal(nxc_pinned_bytes() - before, bytes);
+  nxc__memory_insert(memory, hash_of("key"), entry, &unknown);
+  insert(another, "key", 500);
+  assert_int_equal(nxc_pinned_bytes(), before);
+  insert(memory, "key", 20);
+  assert_int_equal(nxc_pinned_bytes() - before, bytes);
+  nxc_entry_unref(entry);
+  assert_int_equal(nxc_pinned_bytes(), before);
+  nxc__memory_destroy(memory);
+  nxc__memory_destroy(another);
+  assert_int_equal(nxc_pinned_bytes(), before);
+}
+
 static void the_order_of_use_is_the_order_of_eviction(void **state) {
   (void)state;
   nxc__memory *memory = nxc__memory_create(MB, 4, true);
@@ -277,6 +298,7 @@ int main(void) {
       cmocka_unit_test(a_colliding_hash_is_not_a_hit),
       cmocka_unit_test(removing_and_clearing_give_the_bytes_back),
       cmocka_unit_test(an_entry_in_use_outlives_its_eviction),
+      cmocka_unit_test(pinned_is_what_no_tier_has),
       cmocka_unit_test(the_order_of_use_is_the_order_of_eviction),
       cmocka_unit_test(a_scan_does_not_flush_the_tier),
       cmocka_unit_test(a_ghost_is_remembered),
