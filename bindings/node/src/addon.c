@@ -191,6 +191,7 @@ static nxn_pins *pins_create(uint64_t memory_bytes) {
   nxn_pins *pins = malloc(sizeof *pins);
   if (!pins) return NULL;
   atomic_init(&pins->bytes, 0);
+  atomic_init(&pins->text_bytes, 0);
   atomic_init(&pins->limit_bytes, memory_bytes);
   atomic_init(&pins->refs, 1);
   pins->told = 0;

@@ -48,9 +48,10 @@ typedef napi_status (*nxn_external_text_fn)(napi_env env, char *text, size_t len
  * Outlives its environment: the last finalizer may run after it. */
 typedef struct nxn_pins {
   atomic_uint_fast64_t bytes;
+  atomic_uint_fast64_t text_bytes; /* of them; V8 counts those of Buffers itself */
   atomic_uint_fast64_t limit_bytes;
   atomic_uint refs;
-  int64_t told; /* of them to V8 */
+  int64_t told; /* to V8 */
 } nxn_pins;
 
 typedef struct nxn_message {
@@ -147,6 +148,8 @@ bool nxn_parts_measure(napi_env env, napi_value array, nxc_slice types, napi_val
 /* Writes the texts among them into an entry of these parts. */
 bool nxn_texts_write(napi_env env, const napi_value *values, nxc_slice types, nxc_entry *entry);
 
+/* Tells V8 how many bytes it could give back by collecting garbage. */
+void nxn_pins_tell(nxn_pins *pins, napi_env env);
 void nxn_pins_unref(nxn_pins *pins);
 
 #define NXN_META_VERSION '1'

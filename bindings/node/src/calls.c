@@ -340,6 +340,7 @@ static napi_value put_method(napi_env env, napi_callback_info info) {
     result = nxc_uv_put(loop, cache->cache, entry, on_result, made);
     nxn_kept_set(cache, cache->keeps ? nxc_entry_ref(entry) : NULL);
     nxc_entry_unref(entry);
+    nxn_pins_tell(cache->pins, env); /* it may have pushed out what JavaScript holds */
     return call_returned(&args, made, result);
   }
   made->failed = result;

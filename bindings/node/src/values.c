@@ -9,9 +9,9 @@
  *
  * Long Latin-1 text and large byte parts are not copied on a get: the string
  * or the Buffer points into the entry and holds a reference to it, which its
- * finalizer releases. Such bytes are counted as pinned, and V8 is told of them. As
- * many as the memory tier may have can be pinned, because an entry that it has dropped
- * is outside of its budget; beyond that, gets copy.
+ * finalizer releases. Such bytes are counted as pinned. As long as the memory tier has
+ * the entry they cost nothing; once it has dropped it they are outside of its budget,
+ * and V8 is told of them. When they are as many as its budget, gets copy.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -108,34 +108,44 @@ typedef struct pin {
   nxc_entry *entry;
   nxn_pins *pins;
   size_t bytes;
+  bool is_text;
 } pin;
 
 void nxn_pins_unref(nxn_pins *pins) {
   if (atomic_fetch_sub(&pins->refs, 1) == 1) free(pins);
 }
 
-/* V8 collects garbage when it knows that much is held by it. Told here, because a
- * finalizer runs while it collects, and in coarse steps, because it is a call. */
-static void pins_tell(nxn_pins *pins, napi_env env) {
-  int64_t bytes = (int64_t)atomic_load(&pins->bytes), all;
+/* How many of so many pinned bytes only JavaScript can still hold. Of entries of the
+ * process, some of which other environments may hold: at most that many. */
+static uint64_t orphaned(uint64_t bytes) {
+  uint64_t all = nxc_pinned_bytes();
+  return all < bytes ? all : bytes;
+}
+
+/* V8 collects garbage when it knows that much is held by it. Told in calls, because a
+ * finalizer runs while it collects, and in coarse steps, because that takes long. */
+void nxn_pins_tell(nxn_pins *pins, napi_env env) {
+  int64_t bytes = (int64_t)orphaned(atomic_load(&pins->text_bytes)), all;
   if (llabs(bytes - pins->told) < TOLD_STEP) return;
   if (napi_adjust_external_memory(env, bytes - pins->told, &all) == napi_ok) pins->told = bytes;
 }
 
-/* NULL when the limit of pinned bytes is reached, or memory runs out. */
-static pin *pin_create(napi_env env, nxn_pins *pins, nxc_entry *entry, size_t bytes) {
-  pins_tell(pins, env);
-  if (atomic_load(&pins->bytes) + bytes > atomic_load(&pins->limit_bytes)) return NULL;
+/* NULL when the limit is reached, or memory runs out. */
+static pin *pin_create(napi_env env, nxn_pins *pins, nxc_entry *entry, size_t bytes, bool is_text) {
+  nxn_pins_tell(pins, env);
+  if (orphaned(atomic_load(&pins->bytes)) + bytes > atomic_load(&pins->limit_bytes)) return NULL;
   pin *made = malloc(sizeof *made);
   if (!made) return NULL;
-  *made = (pin){nxc_entry_ref(entry), pins, bytes};
+  *made = (pin){nxc_entry_ref(entry), pins, bytes, is_text};
   atomic_fetch_add(&pins->bytes, bytes);
+  if (is_text) atomic_fetch_add(&pins->text_bytes, bytes);
   atomic_fetch_add(&pins->refs, 1);
   return made;
 }
 
 static void pin_destroy(pin *held) {
   atomic_fetch_sub(&held->pins->bytes, held->bytes);
+  if (held->is_text) atomic_fetch_sub(&held->pins->text_bytes, held->bytes);
   nxc_entry_unref(held->entry);
   nxn_pins_unref(held->pins);
   free(held);
@@ -165,7 +175,8 @@ static napi_value latin1_read(napi_env env, nxn_cache *cache, nxc_entry *entry, 
   napi_value value = NULL;
   nxn_external_text_fn external = cache->instance->external_text;
   pin *held = NULL;
-  if (external && length >= EXTERNAL_TEXT_MIN) held = pin_create(env, cache->pins, entry, length);
+  if (external && length >= EXTERNAL_TEXT_MIN)
+    held = pin_create(env, cache->pins, entry, length, true);
   if (held) {
     bool copied;
     if (external(env, writable(part), length, pin_finalize, held, &value, &copied) == napi_ok)
@@ -192,7 +203,7 @@ static napi_value utf16_read(napi_env env, nxc_slice part) {
 static napi_value bytes_read(napi_env env, nxn_cache *cache, nxc_entry *entry, nxc_slice part) {
   napi_value value = NULL;
   if (part.size >= EXTERNAL_BYTES_MIN) {
-    pin *held = pin_create(env, cache->pins, entry, part.size);
+    pin *held = pin_create(env, cache->pins, entry, part.size, false);
     if (held) {
       napi_status status =
           napi_create_external_buffer(env, part.size, writable(part), pin_finalize, held, &value);
