@@ -20,7 +20,7 @@
 #include "addon.h"
 
 #define EXTERNAL_TEXT_MIN 4096
-#define EXTERNAL_BYTES_MIN ((size_t)64 * 1024)
+#define EXTERNAL_BYTES_MIN 8192
 #define TOLD_STEP ((int64_t)1024 * 1024)
 
 /* ---- arena ------------------------------------------------------------------------ */
