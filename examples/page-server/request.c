@@ -54,8 +54,9 @@ static bool is_doubtful_header(const char *name, size_t size) {
   return false;
 }
 
-/* What clients say. The order is kept, because it may decide; anything else is doubtful, as
- * each spelling has an answer of its own: no client may make thousands of one page. */
+/* What clients say, letter by letter, but for spaces behind commas. The order is kept, because
+ * it may decide; anything else is doubtful, as each spelling has an answer of its own: no client
+ * may make thousands of one page. */
 static bool read_accept(request *r, const char *value, size_t size) {
   static const char *const known[] = {
       "",
@@ -75,13 +76,13 @@ static bool read_accept(request *r, const char *value, size_t size) {
   size_t used = 0;
   if (r->accept[0]) return false;
   for (size_t i = 0; i < size; i++) {
-    if (value[i] == ' ') continue;
+    if (value[i] == ' ' && used && r->accept[used - 1] == ',') continue;
     if (used + 1 >= sizeof r->accept) return false;
     r->accept[used++] = value[i];
   }
   r->accept[used] = '\0';
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-    if (is(r->accept, used, known[i])) return true;
+    if (strcmp(r->accept, known[i]) == 0) return true;
   }
   return false;
 }

@@ -154,7 +154,7 @@ async function checkRoom(folder, next) {
     await ask(server.port, '/long');
     await ask(server.port, '/long');
     const { learned } = await counters(server);
-    const spellings = [...orders(['gzip', 'deflate', 'br', 'zstd', 'identity'], 60), 'gzip,gzip', 'gzip, GZIP', 'x'.repeat(5000)];
+    const spellings = [...orders(['gzip', 'deflate', 'br', 'zstd', 'identity'], 60), 'gzip,gzip', 'gzip, GZIP', 'GZIP', 'gzIP, deflate', 'g zip', 'x'.repeat(5000)];
     for (const encoding of [...spellings, ...spellings]) {
       assert.equal((await ask(server.port, '/long', { headers: { 'accept-encoding': encoding } })).status, 200);
     }
