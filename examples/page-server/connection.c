@@ -20,6 +20,7 @@
 #define IDLE_MS 6000  /* one second longer than we say, as Node.js does */
 #define HEAD_MS 20000 /* for the head of a request, however it trickles in */
 #define ANSWER_MS 300000
+#define LINGER_MS 10000
 #define QUEUE_BYTES (1u << 20)
 #define LEARN_BYTES (8u << 20)
 #define READ_BYTES 65536
@@ -51,13 +52,15 @@ struct connection {
   int64_t asked_ms;
   bool candidate, learning, chunked, has_body;
   bool head_over, request_over, answer_begun, answer_over;
-  bool keep_alive, ending, closing;
-  uint64_t active_at;     /* when bytes last went either way */
-  uint64_t reading_since; /* READING: since when a request is awaited */
+  bool keep_alive, closing;
+  bool ending, sent_all, client_over; /* see end_connection() */
+  uint64_t active_at;                 /* when bytes last went either way */
+  uint64_t reading_since;             /* READING: since when a request is awaited */
 };
 
 static void feed(connection *c, const char *data, size_t size);
 static void forward(connection *c);
+static void read_on(connection *c);
 
 /* ---- closing ---------------------------------------------------------------------------- */
 
@@ -98,19 +101,26 @@ static void close_connection(connection *c) {
 
 static void after_shutdown(uv_shutdown_t *req, int status) {
   connection *c = req->handle->data;
-  (void)status;
   free(req);
-  close_connection(c);
+  c->sent_all = true;
+  c->active_at = uv_now(&c->worker->loop);
+  if (status < 0 || c->client_over) close_connection(c);
 }
 
-/* Closes when all that was written has been sent. */
+/* Closes when all that was written has been sent, and the client has closed its side, too.
+ * Were it closed while a body is still coming, the kernel would reset the connection, and
+ * the client might lose the answer. What it sends until then is thrown away. */
 static void end_connection(connection *c) {
+  if (c->ending) return;
   uv_shutdown_t *req = must_alloc(NULL, sizeof *req);
   c->ending = true;
-  uv_read_stop((uv_stream_t *)&c->tcp);
-  if (uv_shutdown(req, (uv_stream_t *)&c->tcp, after_shutdown) == 0) return;
-  free(req);
-  close_connection(c);
+  drop_upstream(c);
+  if (uv_shutdown(req, (uv_stream_t *)&c->tcp, after_shutdown) == 0) {
+    read_on(c);
+  } else {
+    free(req);
+    close_connection(c);
+  }
 }
 
 /* ---- writing ------------------------------------------------------------------------------ */
@@ -227,15 +237,15 @@ static bool is_full(uv_tcp_t *tcp) {
 /* Reads from each side only while the other one keeps up. */
 static void read_on(connection *c) {
   bool client =
-      !c->ending && c->pending.size < READ_BYTES && !is_full(&c->tcp) &&
+      c->pending.size < READ_BYTES && !is_full(&c->tcp) &&
       (!c->up || (c->up->connected ? !is_full(&c->up->tcp) : c->outbox.size < QUEUE_BYTES));
-  if (client) {
+  if (!c->client_over && (client || c->ending)) {
     uv_read_start((uv_stream_t *)&c->tcp, take_room, on_client_bytes);
   } else {
     uv_read_stop((uv_stream_t *)&c->tcp);
   }
   if (!c->up || !c->up->connected) return;
-  if (!c->ending && !is_full(&c->tcp)) {
+  if (!is_full(&c->tcp)) {
     uv_read_start((uv_stream_t *)&c->up->tcp, take_room, on_upstream_bytes);
   } else {
     uv_read_stop((uv_stream_t *)&c->up->tcp);
@@ -257,7 +267,6 @@ static void resume(connection *c) {
 
 static void fail(connection *c) {
   atomic_fetch_add_explicit(&c->worker->failed, 1, memory_order_relaxed);
-  drop_upstream(c);
   if (!c->answer_begun) {
     send_text(c, "HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/plain; charset=utf-8\r\n"
                  "Cache-Control: no-store\r\nContent-Length: 46\r\nConnection: close\r\n\r\n");
@@ -280,7 +289,6 @@ static void end_answer(connection *c) {
   c->learning = false;
   buffer_free(&c->copy);
   c->outbox.size = 0;
-  if (!upstream_stays) drop_upstream(c);
   /* Of a request that has been answered early, what is left of its body would be taken for
    * the next request. */
   if (!c->keep_alive || !upstream_stays || !c->request_over || c->worker->stopping) {
@@ -318,7 +326,6 @@ static void on_upstream_end(connection *c) {
   if (c->state == READING) {
     drop_upstream(c);
   } else if (c->state == TUNNEL) {
-    drop_upstream(c);
     end_connection(c);
   } else if (again) { /* it was closed for having been idle */
     drop_upstream(c);
@@ -540,7 +547,6 @@ static const http_parser_settings REQUESTS = {
 static void refuse(connection *c) {
   if (c->state == READING)
     send_text(c, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
-  drop_upstream(c);
   end_connection(c);
 }
 
@@ -569,7 +575,8 @@ static void feed(connection *c, const char *data, size_t size) {
 static void on_client_bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
   connection *c = stream->data;
   if (n == 0) return;
-  if (n == UV_EOF && c->state == READING) {
+  c->client_over = n < 0;
+  if (n == UV_EOF && !c->sent_all && (c->ending || c->state == READING)) {
     end_connection(c); /* it may still read what it has asked for */
     return;
   }
@@ -577,6 +584,7 @@ static void on_client_bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     close_connection(c);
     return;
   }
+  if (c->ending) return;
   c->active_at = uv_now(&c->worker->loop);
   if (c->state == TUNNEL) {
     to_upstream(c, buf->base, (size_t)n);
@@ -626,6 +634,7 @@ static bool waits(const connection *c) {
 /* A client that has sent nothing of a request may be sent away without harm. The time for a
  * head does not begin anew with each byte of it. */
 static bool is_late(const connection *c, uint64_t now) {
+  if (c->sent_all) return now - c->active_at > LINGER_MS;
   if (!waits(c)) return now - c->active_at > ANSWER_MS;
   return now - c->reading_since > (c->parser.nread ? HEAD_MS : IDLE_MS);
 }
@@ -634,7 +643,7 @@ void connection_sweep(worker *w, bool all) {
   uint64_t now = uv_now(&w->loop);
   for (connection *c = w->connections, *next; c; c = next) {
     next = c->next;
-    if (is_late(c, now) || (all && waits(c))) close_connection(c);
+    if (is_late(c, now) || (all && (waits(c) || c->sent_all))) close_connection(c);
   }
 }
 

@@ -9,6 +9,7 @@ import { counters, sleep, startNext, startPageServer } from './lib/process.mjs';
 
 const GET = (path, more = '') => `GET ${path} HTTP/1.1\r\nHost: site.test\r\n${more}\r\n`;
 const CLOSE = 'Connection: close\r\n';
+const BODY = Buffer.alloc(8 * 2 ** 20, 'x'); // more than sockets hold
 const count = (text, part) => text.split(part).length - 1;
 
 /** A site that answers the first request of a connection, and closes it at the second. */
@@ -81,6 +82,11 @@ export async function run({ folder }) {
     assert.equal((await ask(server.port, '/api/admin', { method: 'POST', body, headers: { 'content-length': body.length } })).status, 200);
     assert.equal((await ask(server.port, '/api/admin', { method: 'POST', body, headers: { 'transfer-encoding': 'chunked' } })).status, 200);
   });
+  await check('who is answered before all of the body was sent can send the rest', async () => {
+    const post = `POST /long HTTP/1.1\r\nHost: site.test\r\nContent-Length: ${BODY.length}\r\n\r\n`;
+    const text = await talk(server.port, Buffer.concat([Buffer.from(post), BODY]));
+    assert.match(text, /^HTTP\/1\.1 405 [^]*\r\n0\r\n\r\n$/);
+  });
   await check('what is not HTTP is refused', async () => {
     assert.match(await talk(server.port, 'hello\r\n\r\n'), /^HTTP\/1\.1 400 /);
     assert.match(await talk(server.port, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'), /^HTTP\/1\.1 400 /);
@@ -93,6 +99,11 @@ export async function run({ folder }) {
       assert.equal((await ask(server.port, '/long', { method: 'POST' })).status, 502);
     }
     assert.equal((await counters(server)).failed, 6);
+  });
+  await check('a 502 is seen by who is still sending a body', async () => {
+    for (let times = 0; times < 5; times += 1) {
+      assert.equal((await ask(server.port, '/long', { method: 'POST', body: BODY })).status, 502);
+    }
   });
   await check('after its restart all is as before', async () => {
     next = await startNext(folder, port);
