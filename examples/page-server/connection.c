@@ -543,9 +543,10 @@ static const http_parser_settings REQUESTS = {
     .on_message_complete = on_end,
 };
 
-/* What is not HTTP, or ambiguous: a length beside chunks, for example. */
+/* What is not HTTP, or ambiguous: a length beside chunks, for example. A body may turn out
+ * to be so when its head has gone to Next.js, which then never sees the end of it. */
 static void refuse(connection *c) {
-  if (c->state == READING)
+  if (c->state == READING || !c->answer_begun)
     send_text(c, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
   end_connection(c);
 }
