@@ -9,6 +9,9 @@
 #include <string.h>
 #include <strings.h>
 
+/* Half of what Node.js takes: 16 KB, of which it looks at 2000 headers. */
+#define LARGEST_HEAD 8192
+
 static bool is(const char *name, size_t size, const char *wanted) {
   return strlen(wanted) == size && strncasecmp(name, wanted, size) == 0;
 }
@@ -99,10 +102,12 @@ static bool read_if_none_match(request *r, const char *value, size_t size) {
   return true;
 }
 
-/* Whoever has these sees drafts; whether they are valid is for Next.js to say. */
+/* Whoever has these sees drafts, or in a test half a page; whether they are valid is for
+ * Next.js to say. */
 static bool is_draft(const char *value, size_t size) {
   return contains(value, size, "__prerender_bypass") ||
-         contains(value, size, "__next_preview_data");
+         contains(value, size, "__next_preview_data") ||
+         contains(value, size, "next-instant-navigation-testing");
 }
 
 static void note_header(request *r, const char *name, size_t size, const char *value, size_t n,
@@ -243,11 +248,12 @@ static bool decode_path(const char *text, size_t size, char *out, size_t room) {
   return true;
 }
 
-/* Whether the path is spelt as Next.js spells pages. */
+/* Whether the path is spelt as Next.js spells pages. Those that begin with an underscore are
+ * its own: /_not-found is one page for people, and another for an image. */
 static bool is_plain(const char *path) {
   size_t n = strlen(path);
   if (n == 0 || path[0] != '/' || (n > 1 && path[n - 1] == '/')) return false;
-  return !strstr(path, "//") && !strstr(path, "/.") && strncmp(path, "/_next", 6) != 0 &&
+  return !strstr(path, "//") && !strstr(path, "/.") && strncmp(path, "/_", 2) != 0 &&
          strncmp(path, "/index", 6) != 0 && !strstr(path, ".rsc");
 }
 
@@ -277,7 +283,7 @@ bool request_question(const request *r, const http_parser *p, const site *s, que
     return false;
   if (p->method != HTTP_GET && (p->method != HTTP_HEAD || r->if_none_match[0])) return false;
   if (r->if_none_match[0] && r->has_cache_control) return false;
-  if (memchr(target, '#', r->target_size)) return false;
+  if (r->head.size > LARGEST_HEAD || memchr(target, '#', r->target_size)) return false;
   if (mark && !is_harmless_query(mark + 1, r->target_size - size - 1)) return false;
   if (size >= sizeof raw || !decode_path(target, size, q->path, sizeof q->path)) return false;
   memcpy(raw, target, size);

@@ -20,6 +20,8 @@ const DOUBTFUL = {
   'credentials': { headers: { authorization: 'Bearer x' } },
   'weighted encodings': { headers: { 'accept-encoding': 'gzip;q=0.1' } },
   'the query of an RSC request': { query: '?_rsc=1' },
+  'a cookie of the Instant Navigation Testing API': { headers: { cookie: 'next-instant-navigation-testing=1' } },
+  'a head that Node.js may find too large': { headers: { x: 'x'.repeat(10_000) } },
 };
 
 const MANIFESTS = ['server/middleware-manifest.json', 'server/functions-config-manifest.json', 'routes-manifest.json'];
@@ -117,6 +119,14 @@ async function checkRequests(folder, next) {
     for (let times = 0; times < 4; times += 1) {
       assert.equal((await ask(server.port, '/ruled')).headers['x-beta'], undefined);
       assert.equal((await ask(server.port, '/ruled', { headers: { cookie: 'beta=1' } })).headers['x-beta'], 'yes');
+    }
+    assert.equal((await counters(server)).served, before.served);
+  });
+  await check('the page for what does not exist, which is another one for an image', async () => {
+    const before = await counters(server);
+    for (const [dest, type] of [['document', 'text/html'], ['document', 'text/html'], ['document', 'text/html'], ['image', 'text/plain']]) {
+      const { headers } = await ask(server.port, '/_not-found', { headers: { 'sec-fetch-dest': dest } });
+      assert.equal(headers['content-type'], `${type}; charset=utf-8`);
     }
     assert.equal((await counters(server)).served, before.served);
   });
