@@ -283,11 +283,15 @@ static void learn(connection *c) {
     atomic_fetch_add_explicit(&w->learned, 1, memory_order_relaxed);
 }
 
+static void stop_learning(connection *c) {
+  c->learning = false;
+  buffer_free(&c->copy);
+}
+
 static void end_answer(connection *c) {
   bool upstream_stays = c->up && http_should_keep_alive(&c->up->parser);
   if (c->learning) learn(c);
-  c->learning = false;
-  buffer_free(&c->copy);
+  stop_learning(c);
   c->outbox.size = 0;
   /* Of a request that has been answered early, what is left of its body would be taken for
    * the next request. */
@@ -303,8 +307,11 @@ static void end_answer(connection *c) {
   resume(c);
 }
 
+/* A download is not to be kept whole for each of those who read it slowly. */
 static int on_answer_head(http_parser *p) {
   connection *c = p->data;
+  if (c->learning && !memmem(c->copy.data, c->copy.size, "x-nextjs-cache: HIT", 19))
+    stop_learning(c);
   return c->parser.method == HTTP_HEAD; /* 1: no body follows */
 }
 
@@ -367,7 +374,7 @@ static void on_upstream_bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *bu
     return;
   }
   if (c->learning) buffer_add(&c->copy, buf->base, (size_t)n);
-  if (c->copy.size > LEARN_BYTES) c->learning = false;
+  if (c->copy.size > LEARN_BYTES) stop_learning(c);
   size_t used = http_parser_execute(&up->parser, &ANSWERS, buf->base, (size_t)n);
   if (up->parser.upgrade && c->parser.upgrade) {
     begin_tunnel(c);

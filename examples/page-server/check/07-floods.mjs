@@ -1,6 +1,7 @@
 // Who sends more than the other side takes is made to wait: what is kept for either is bounded.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { ask } from './lib/http.mjs';
@@ -82,7 +83,33 @@ async function checkBodies(folder) {
   site.close();
 }
 
+const residentBytes = (server) => Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${server.child.pid}/status`, 'utf8'))[1]) * 1024;
+
+async function checkDownloads(folder) {
+  const part = Buffer.alloc(7 * 2 ** 20, 'x');
+  const site = await listen((request, response) => response.writeHead(200, { 'content-length': part.length + 1 }).write(part));
+  const server = await startPageServer(folder, site.address().port);
+  await check('downloads that many have begun are not kept for them', async () => {
+    const before = residentBytes(server);
+    const sockets = await Promise.all(Array.from({ length: 40 }, () => open(server.port, 'GET /file HTTP/1.1\r\nHost: site.test\r\n\r\n')));
+    await Promise.all(sockets.map((socket) => new Promise((resolve) => {
+      let size = 0;
+      socket.on('data', (bytes) => {
+        size += bytes.length;
+        if (size > part.length) resolve();
+      }).resume();
+    })));
+    const kept = residentBytes(server) - before;
+    for (const socket of sockets) socket.destroy();
+    assert.ok(kept < KEPT_BYTES, `${kept} bytes`);
+  });
+  await server.end();
+  site.closeAllConnections();
+  site.close();
+}
+
 export async function run({ folder, next }) {
   await checkReader(folder, next);
   await checkBodies(folder);
+  await checkDownloads(folder);
 }
