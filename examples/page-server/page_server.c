@@ -19,6 +19,7 @@
 #define MB 1048576u
 #define SWEEP_MS 1000
 #define MOST_THREADS 64
+#define MOST_MB (UINT64_C(1) << 40) /* so that it is bytes without an overflow */
 #define LAST_ANSWERS_MS 10000
 
 typedef struct settings {
@@ -33,6 +34,14 @@ static int usage(void) {
   return 2;
 }
 
+/* Digits alone: strtoull() also takes a sign, and what stands behind the number. */
+static bool read_number(const char *text, uint64_t most, uint64_t *out) {
+  size_t digits = strspn(text, "0123456789");
+  if (!digits || digits > 18 || text[digits]) return false;
+  *out = strtoull(text, NULL, 10);
+  return *out <= most;
+}
+
 static bool read_settings(settings *s, int argc, char **argv) {
   for (int i = 1; i < argc; i += 2) {
     const char *name = argv[i], *value = argv[i + 1];
@@ -45,24 +54,25 @@ static bool read_settings(settings *s, int argc, char **argv) {
       s->next = value;
     else if (strcmp(name, "--cache") == 0)
       s->cache = value;
-    else if (strcmp(name, "--memory") == 0)
-      s->memory_mb = strtoull(value, NULL, 10);
-    else if (strcmp(name, "--threads") == 0)
-      s->threads = strtoull(value, NULL, 10);
-    else
+    else if (!(strcmp(name, "--memory") == 0 && read_number(value, MOST_MB, &s->memory_mb)) &&
+             !(strcmp(name, "--threads") == 0 && read_number(value, MOST_THREADS, &s->threads)))
       return false;
   }
-  return s->site && s->threads >= 1 && s->threads <= MOST_THREADS;
+  return s->site && s->threads >= 1;
 }
 
+/* 127.0.0.1:PORT or [::1]:PORT. */
 static bool read_address(const char *text, struct sockaddr_storage *out) {
   char host[256];
+  uint64_t port;
   const char *colon = strrchr(text, ':');
-  if (!colon || (size_t)(colon - text) >= sizeof host) return false;
-  snprintf(host, sizeof host, "%.*s", (int)(colon - text), text);
-  int port = atoi(colon + 1);
-  return uv_ip4_addr(host, port, (struct sockaddr_in *)out) == 0 ||
-         uv_ip6_addr(host, port, (struct sockaddr_in6 *)out) == 0;
+  if (!colon || !read_number(colon + 1, UINT16_MAX, &port)) return false;
+  bool six = text[0] == '[' && colon[-1] == ']';
+  const char *begin = six ? text + 1 : text, *end = six ? colon - 1 : colon;
+  if (end < begin || (size_t)(end - begin) >= sizeof host) return false;
+  snprintf(host, sizeof host, "%.*s", (int)(end - begin), begin);
+  return six ? uv_ip6_addr(host, (int)port, (struct sockaddr_in6 *)out) == 0
+             : uv_ip4_addr(host, (int)port, (struct sockaddr_in *)out) == 0;
 }
 
 /* ---- a thread ------------------------------------------------------------------------------ */
@@ -192,7 +202,7 @@ static bool open_workers(server *s, const settings *set) {
   struct sockaddr_storage address, next;
   char name[INET6_ADDRSTRLEN];
   if (!read_address(set->listen, &address) || !read_address(set->next, &next)) {
-    fputs("page-server: an address is a number and a port, such as 127.0.0.1:3000\n", stderr);
+    fputs("page-server: an address is numbers, such as 127.0.0.1:3000 or [::1]:3000\n", stderr);
     return false;
   }
   for (size_t i = 0; i < s->count; i++) {
@@ -207,7 +217,8 @@ static bool open_workers(server *s, const settings *set) {
     return false;
   }
   uv_ip_name((struct sockaddr *)&address, name, sizeof name);
-  printf("listening on %s:%d\n", name, ntohs(((struct sockaddr_in *)&address)->sin_port));
+  printf(address.ss_family == AF_INET6 ? "listening on [%s]:%d\n" : "listening on %s:%d\n", name,
+         ntohs(((struct sockaddr_in *)&address)->sin_port)); /* at the same place in both */
   fflush(stdout);
   return true;
 }

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { ask, talk } from './lib/http.mjs';
 import { check } from './lib/report.mjs';
-import { counters, sleep, startNext, startPageServer } from './lib/process.mjs';
+import { counters, sleep, startNext, startPageServer, startProgram } from './lib/process.mjs';
 
 const GET = (path, more = '') => `GET ${path} HTTP/1.1\r\nHost: site.test\r\n${more}\r\n`;
 const CLOSE = 'Connection: close\r\n';
@@ -42,6 +42,26 @@ async function checkClosing(folder) {
   await server.end();
   site.closeAllConnections();
   site.close();
+}
+
+/** The first line that it prints with these arguments. */
+async function begins(folder, ...args) {
+  const program = startProgram(folder, ...args);
+  const [line] = await program.printed(/^.+\n/);
+  await program.end();
+  return line.trim();
+}
+
+async function checkArguments(folder) {
+  for (const listen of ['127.0.0.1:0', '[::1]:0']) {
+    await check(`it listens on ${listen}`, async () => assert.match(await begins(folder, '--listen', listen), /^the site is open/));
+  }
+  for (const address of ['127.0.0.1', '127.0.0.1:', '127.0.0.1:x', '127.0.0.1:80x', '127.0.0.1:65536', '127.0.0.1:-1', '127.0.0.1: 80', '::1:8080', '[::1]', '[127.0.0.1]:80', 'localhost:80', '[::1:80']) {
+    await check(`refused: --next ${address}`, async () => assert.match(await begins(folder, '--listen', '127.0.0.1:0', '--next', address), /an address is/));
+  }
+  for (const args of [['--memory', 'x'], ['--memory', '-1'], ['--memory', '1MB'], ['--memory', '99999999999999999999'], ['--threads', '0'], ['--threads', '2x'], ['--threads', '65'], ['--site']]) {
+    await check(`refused: ${args.join(' ')}`, async () => assert.match(await begins(folder, '--listen', '127.0.0.1:0', ...args), /^usage: /));
+  }
 }
 
 export async function run({ folder }) {
@@ -132,4 +152,5 @@ export async function run({ folder }) {
     socket.destroy();
   });
   await checkClosing(folder);
+  await checkArguments(folder);
 }

@@ -60,9 +60,11 @@ export async function startNext(folder, port) {
   return Object.assign(next, { port: used });
 }
 
+export const startProgram = (folder, ...args) =>
+  new Program(process.env.PAGE_SERVER ?? join(workFolder, 'bin/page-server'), ['--site', folder, ...args]);
+
 export async function startPageServer(folder, nextPort, ...args) {
-  const program = process.env.PAGE_SERVER ?? join(workFolder, 'bin/page-server');
-  const server = new Program(program, ['--site', folder, '--listen', '127.0.0.1:0', '--next', `127.0.0.1:${nextPort}`, ...args]);
+  const server = startProgram(folder, '--listen', '127.0.0.1:0', '--next', `127.0.0.1:${nextPort}`, ...args);
   const [, port] = await server.printed(/listening on 127\.0\.0\.1:(\d+)/);
   return Object.assign(server, { port: Number(port) });
 }
