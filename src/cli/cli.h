@@ -133,7 +133,10 @@ cli_text cli_count(uint64_t number);     /* "12 345" */
 cli_text cli_ratio(double of, double n); /* "98.1 %", "-" of nothing */
 cli_text cli_latency(double us);         /* "7.4 us", "-" of nothing */
 cli_text cli_things(uint64_t number, const char *one, const char *more); /* "1 entry" */
+
+/* Now: since 1970, and on a clock that nobody sets. */
 int64_t cli_now_ms(void);
+int64_t cli_steady_ms(void);
 
 /* Prints bytes of unknown origin so that they cannot speak to a terminal. */
 void cli_put_text(FILE *to, nxc_slice text);

@@ -158,13 +158,13 @@ static json_t *entries(void) {
   static json_t *last;
   static int64_t next_ms;
   pthread_mutex_lock(&mutex);
-  int64_t begin = cli_now_ms();
+  int64_t begin = cli_steady_ms();
   if (begin >= next_ms) {
     nxc_view *view = open_view();
     json_decref(last);
     last = view ? walk_entries(view) : NULL;
     nxc_view_close(view);
-    int64_t took = cli_now_ms() - begin;
+    int64_t took = cli_steady_ms() - begin;
     next_ms = begin + (took * 20 > WALK_EVERY_MS ? took * 20 : WALK_EVERY_MS);
   }
   /* A copy: reference counts of jansson are not ours to share between threads. */

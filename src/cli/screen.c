@@ -264,7 +264,7 @@ static void draw(const screen *s, const nxc_shape *shape, const nxc_process *lis
   /* On a terminal of 24 rows the gaps make room for what matters. */
   const char *gap = size.ws_row < 30 ? "" : END;
   snprintf(rest, sizeof rest, "%zu %s, watched for %s; q ends", count,
-           count == 1 ? "process" : "processes", cli_duration(cli_now_ms() - s->began_ms).text);
+           count == 1 ? "process" : "processes", cli_duration(cli_steady_ms() - s->began_ms).text);
   draw_head(s, rest);
   if (n->corrupt || n->disk_errors) {
     fprintf(s->to, "%s  %s damaged entries, %s disk errors; see nextcache doctor%s" END,
@@ -325,7 +325,7 @@ static int look(screen *s) {
   nxc_view_remote(s->view, &s->remote);
   nxc_view_shape(s->view, &shape);
   if (nxc_view_processes(s->view, &list, &count) != NXC_OK) return CLI_UNREADABLE;
-  int64_t now = cli_now_ms(), since = now - s->last_ms;
+  int64_t now = cli_steady_ms(), since = now - s->last_ms;
   s->last_ms = now;
   /* The first round has nothing to compare with: a rate since the beginning of the cache
    * would be a spike that pushes all others down. */
@@ -353,7 +353,7 @@ static int turn(screen *s) {
 }
 
 int cli_screen(nxc_view **view, double interval, uint64_t rounds) {
-  screen s = {.view = *view, .interval = interval, .began_ms = cli_now_ms()};
+  screen s = {.view = *view, .interval = interval, .began_ms = cli_steady_ms()};
   int code = CLI_OK;
   setvbuf(stdout, NULL, _IOFBF, 1 << 16); /* a frame comes at once, or it flickers */
   take_signals();

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -31,19 +30,13 @@ static struct {
   bool drawn;
 } bar;
 
-static int64_t steady_ms(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 void cli_progress_end(void) {
   if (bar.drawn) fputs("\r\033[K", stderr);
   memset(&bar, 0, sizeof bar);
 }
 
 void cli_progress(const char *what, uint64_t done, uint64_t total) {
-  int64_t now = steady_ms();
+  int64_t now = cli_steady_ms();
   if (!isatty(STDERR_FILENO)) return;
   if (done >= total) {
     cli_progress_end();

@@ -169,10 +169,18 @@ cli_text cli_things(uint64_t number, const char *one, const char *more) {
   return t;
 }
 
-int64_t cli_now_ms(void) {
+static int64_t ms_of(clockid_t clock) {
   struct timespec t;
-  clock_gettime(CLOCK_REALTIME, &t);
+  clock_gettime(clock, &t);
   return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int64_t cli_now_ms(void) {
+  return ms_of(CLOCK_REALTIME);
+}
+
+int64_t cli_steady_ms(void) {
+  return ms_of(CLOCK_MONOTONIC);
 }
 
 /* ---- bytes of unknown origin ------------------------------------------------------ */

@@ -293,8 +293,8 @@ function showBuild(build) {
 
 // ---- asking ------------------------------------------------------------------------------
 
-let answeredAt = Date.now();
-let entriesAt = 0;
+let answeredAt = performance.now();
+let entriesAt = -Infinity;
 let classes = null;
 let paused = false;
 let there = true;
@@ -326,7 +326,7 @@ function showData(data) {
 }
 
 async function askEntries() {
-  entriesAt = Date.now();
+  entriesAt = performance.now();
   const [entries, build] = await Promise.all([ask('/entries.json'), ask('/build.json')]);
   classes = entries.classes ?? null;
   if (entries.classes) showEntries(entries, Date.now());
@@ -334,7 +334,7 @@ async function askEntries() {
 }
 
 function showStatus() {
-  const silent = Date.now() - answeredAt;
+  const silent = performance.now() - answeredAt;
   const state = paused ? 'paused' : silent > 3 * EVERY_MS ? 'lost' : there ? 'live' : 'waiting';
   byId('status').className = state;
   byId('main').classList.toggle('old', state === 'lost');
@@ -346,8 +346,8 @@ async function turn() {
     try {
       const data = await ask(`/data.json?since=${samples.at(-1)?.[0] ?? 0}`);
       if (!paused) showData(data); // else it was paused meanwhile, and is asked for again
-      if (Date.now() - entriesAt >= ENTRIES_EVERY_MS) await askEntries();
-      answeredAt = Date.now();
+      if (performance.now() - entriesAt >= ENTRIES_EVERY_MS) await askEntries();
+      answeredAt = performance.now();
     } catch (error) {
       if (!(error instanceof TypeError)) console.error(error); // else the server is not there
     }
@@ -363,7 +363,7 @@ byId('range').addEventListener('change', (event) => {
 byId('pause').addEventListener('click', () => {
   paused = !paused;
   byId('pause').setAttribute('aria-pressed', String(paused));
-  answeredAt = Date.now();
+  answeredAt = performance.now();
   showStatus();
 });
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => Object.values(plots).forEach((plot) => plot.draw()));
