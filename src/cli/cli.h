@@ -138,6 +138,9 @@ cli_text cli_things(uint64_t number, const char *one, const char *more); /* "1 e
 int64_t cli_now_ms(void);
 int64_t cli_steady_ms(void);
 
+/* Sleeps so long, or until a signal. */
+void cli_sleep(double seconds);
+
 /* Prints bytes of unknown origin so that they cannot speak to a terminal. */
 void cli_put_text(FILE *to, nxc_slice text);
 void cli_put_line(FILE *to, const char *text); /* and a line end */

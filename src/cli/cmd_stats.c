@@ -160,7 +160,7 @@ int cli_cmd_stats(const cli_command *self, int argc, char **argv) {
      * moment, stderr says so, and the next round may find one. */
     for (uint64_t n = 1; watch && !ferror(stdout) && (!rounds || n < rounds); n++) {
       fflush(stdout);
-      usleep((useconds_t)(interval * 1e6));
+      cli_sleep(interval);
       nxc_view_close(view);
       code = cli_view(&view);
       if (code == CLI_OK) code = once(view, json);

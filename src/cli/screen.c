@@ -7,6 +7,7 @@
  */
 #include "screen.h"
 
+#include <limits.h>
 #include <math.h>
 #include <poll.h>
 #include <signal.h>
@@ -86,8 +87,9 @@ static void stop_here(void) {
 static bool wait_for(double seconds) {
   struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
   char key = 0;
-  if (poll(&in, 1, (int)(seconds * 1000)) > 0 && read(STDIN_FILENO, &key, 1) <= 0) {
-    usleep((useconds_t)(seconds * 1e6)); /* no keys will come */
+  int ms = seconds < INT_MAX / 1000 ? (int)(seconds * 1000) : INT_MAX;
+  if (poll(&in, 1, ms) > 0 && read(STDIN_FILENO, &key, 1) <= 0) {
+    cli_sleep(seconds); /* no keys will come */
   }
   if (stopped) stop_here();
   return key != 'q' && key != 'Q' && !ended;

@@ -183,6 +183,13 @@ int64_t cli_steady_ms(void) {
   return ms_of(CLOCK_MONOTONIC);
 }
 
+/* usleep() counts in 32 bits: an hour and a quarter would be over at once. */
+void cli_sleep(double seconds) {
+  struct timespec t = {.tv_sec = (time_t)seconds};
+  t.tv_nsec = (long)((seconds - (double)t.tv_sec) * 1e9);
+  nanosleep(&t, NULL);
+}
+
 /* ---- bytes of unknown origin ------------------------------------------------------ */
 
 /* The length of the well-formed UTF-8 sequence there, of a character that only shows

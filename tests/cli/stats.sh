@@ -43,6 +43,13 @@ is 'what it had in memory does not' "$(json '[.total.memory_items, .total.memory
 
 nc stats --dir "$dir" --watch --json --interval 0.1 --rounds 3
 is '--watch --json: a line for each round' "$(jq -s length <<<"$out")" 3
+"$build/nextcache" stats --dir "$dir" --watch --json --interval 4295 >patient 2>/dev/null &
+patient=$!
+eventually test -s patient
+sleep 1
+is 'an interval of more than 2^32 microseconds' "$(wc -l <patient)" 1
+kill $patient
+wait $patient 2>/dev/null
 nc stats --dir "$dir" --watch --interval 0.001
 is 'an interval that is too short' $code 2
 
