@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #ifdef CLI_HAS_MICROHTTPD
 
@@ -287,15 +288,19 @@ static void on_signal(int unused) {
 
 /* Turns at whole seconds of a clock that no step moves, however long a turn takes. One that
  * was missed, because the process was stopped for a while, is not made up for. */
-static void run_until_ended(void) {
+static int run_until_ended(void) {
   struct timespec at, now;
   clock_gettime(CLOCK_MONOTONIC, &at);
   while (!ended) {
+    /* The cache, and with it an owner, may come later than we. */
+    int code = geteuid() == 0 ? cli_become_owner() : CLI_OK;
+    if (code != CLI_OK) return code;
     if (site->turn) site->turn();
     clock_gettime(CLOCK_MONOTONIC, &now);
     at.tv_sec = (now.tv_sec > at.tv_sec ? now.tv_sec : at.tv_sec) + 1;
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
   }
+  return CLI_OK;
 }
 
 int cli_serve(const cli_site *which) {
@@ -319,10 +324,10 @@ int cli_serve(const cli_site *which) {
   }
   const union MHD_DaemonInfo *port = MHD_get_daemon_info(d, MHD_DAEMON_INFO_BIND_PORT);
   cli_warn("%s on port %u, path %s", site->command, port ? port->port : 0u, site->path);
-  run_until_ended();
+  code = run_until_ended();
   MHD_stop_daemon(d);
   free(token);
-  return CLI_OK;
+  return code;
 }
 
 #else

@@ -132,3 +132,19 @@ nc metrics --dir "$dir" --listen 0 --token-file nowhere
 has 'a file that is not there' "$code $err" '^4 .*nowhere'
 # The time of a comparison says nothing about how much of a guess was right.
 is 'the comparison takes as long wherever the difference is' "$("$build/tests/cli/cli_token_time")" same
+
+# One that root started before there was a cache does not stay root when there is one.
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+  chmod 755 "$scratch" "$work"
+  cp "$build/tests/cli/cli_fill" "$work/fill"
+  dir=$work/later/cache
+  listen 0
+  install -d -o 65534 -g 65534 "$work/later"
+  setpriv --reuid=65534 --regid=65534 --clear-groups "$work/fill" "$dir" 16 <<<'put 1 p:b:/a 10 - 0 - -' >/dev/null
+  is_the_owner() { grep -q "^Uid:[[:space:]]*65534[[:space:]]*65534" "/proc/$exporter/status"; }
+  eventually is_the_owner && ok 'an exporter becomes the owner of a cache that comes later'
+  has 'and shows it' "$(get /metrics '')" '^nextcache_puts_total\{class="pages"\} 1'
+  unlisten
+else
+  ok 'an exporter of root # SKIP not root'
+fi
