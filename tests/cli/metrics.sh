@@ -78,6 +78,11 @@ if command -v node >/dev/null; then
 else
   ok 'slow connections # SKIP no node'
 fi
+# What they took is given back when the exporter has seen that they ended: a thread each.
+are_let_go() { [ "$(find "/proc/$exporter/task" -mindepth 1 -maxdepth 1 | wc -l)" -le 3 ]; }
+answers() { [ -n "$(get /metrics '' 2>/dev/null)" ]; }
+eventually are_let_go
+eventually answers
 head=$(http 'HEAD /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
 has 'HEAD, by which some look whether it is up' "$head" '^HTTP/1.1 200'
 hasnt 'brings no body' "$head" '^nextcache_'
