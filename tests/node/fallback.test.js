@@ -219,6 +219,32 @@ test('in the edge runtime both files do nothing and require nothing', async () =
   assert.equal(stdout, 'null undefined 0\n', stderr);
 });
 
+test('in the edge runtime all else of the package can be bundled, and refuses what it is asked', async () => {
+  const dir = project({ addon: 'whole' });
+  const script = `
+    const { builtinModules } = require('node:module');
+    const load = require('node:module')._load;
+    const loaded = [];
+    require('node:module')._load = (name, ...rest) => (loaded.push(name), load(name, ...rest));
+    const names = ['nextcache', 'nextcache/metrics', 'nextcache/invalidation'];
+    const [all, { GET }, { createInvalidation }] = names.map((name) => require(name));
+    const wrong = loaded.filter((name) => /^node:/.test(name) || builtinModules.includes(name));
+    const { invalidateShopCache } = createInvalidation({ shop: 'shop' });
+    const outcome = (promise) => promise.then(() => 'done', ({ message }) => message.slice(0, 9));
+    (async () => {
+      const answers = [await outcome(invalidateShopCache('why')), (await GET()).status, all.open(), all.stats()];
+      for (const name of ['clear', 'metrics', 'remove', 'revalidatePath', 'revalidateTag']) answers.push(await outcome(all[name]('x')));
+      console.log(JSON.stringify({ wrong, answers, names: ['close', 'configure'].map((name) => typeof all[name]) }));
+    })();`;
+  const { stdout, stderr } = await runScript(script, { cwd: dir, args: ['--conditions=edge-light'] });
+  const refused = 'nextcache';
+  assert.deepEqual(JSON.parse(stdout || '{}'), {
+    wrong: [],
+    answers: [refused, 501, false, null, refused, refused, refused, refused, refused],
+    names: ['function', 'function'],
+  }, stderr);
+});
+
 test('a bundled copy works on the cache that the handlers have open', async () => {
   const dir = project({ addon: 'whole' });
   // A second copy of the JavaScript, as a bundler makes one, without the addon.
