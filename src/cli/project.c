@@ -48,15 +48,17 @@ static const char *root(void) {
 
 /* ---- settings -------------------------------------------------------------------- */
 
-/* The value of a line such as `export NAME="value" # comment`, in place; NULL: it is
- * a line about something else. */
+/* The value of a line such as `export NAME="value" # comment` or `NAME: value`, in place;
+ * NULL: it is a line about something else. */
 static char *value_in(char *line, const char *name) {
   line += strspn(line, " \t");
   if (strncmp(line, "export ", 7) == 0) line += 7 + strspn(line + 7, " \t");
   size_t n = strlen(name);
   if (strncmp(line, name, n) != 0) return NULL;
-  line += n + strspn(line + n, " \t");
-  if (*line++ != '=') return NULL;
+  line += n;
+  bool is_colon = line[0] == ':' && isspace((unsigned char)line[1]);
+  if (!is_colon) line += strspn(line, " \t");
+  if (*line++ != '=' && !is_colon) return NULL;
   line += strspn(line, " \t");
   if (*line == '"' || *line == '\'' || *line == '`') {
     char *end = strchr(line + 1, *line);

@@ -154,6 +154,7 @@ expands() { # WHAT TEXT DIRECTORY
   expands 'one that is made of itself' 'NEXT_CACHE_DIR=/a$NEXT_CACHE_DIR' /a
   SELF='$SELF' expands 'nor does the environment lead round in circles' 'NEXT_CACHE_DIR=/a${SELF}' '/a\$SELF'
   expands 'in backticks' 'NEXT_CACHE_DIR=`/a b`' '/a b'
+  expands 'with a colon' 'NEXT_CACHE_DIR: /a' /a
 }
 rm ../.env.production
 echo 'NEXT_CACHE_DIR=local' >../.env.local
