@@ -167,6 +167,15 @@ test('.env.production: lines that are missing are added, those of others stay', 
   assert.equal(readFileSync(join(folder, '.env.production'), 'utf8'), 'API=https://api.example.com\n');
 });
 
+test('.env.production: settings with a colon, and lines as Windows ends them', () => {
+  const env = 'API=https://api.example.com\r\nNEXT_CACHE_DIR: /var/cache/shop\r\nexport NEXT_CACHE_MAX_DISK_SIZE: 4GB\r\nNEXT_CACHE_MAX_MEMORY_SIZE = 8MB\r\n';
+  const folder = project({ 'next.config.js': 'module.exports = {};\n', '.env.production': env });
+  nextcache(folder, 'init', '--yes');
+  assert.equal(readFileSync(join(folder, '.env.production'), 'utf8'), env);
+  nextcache(folder, 'uninstall', '--yes');
+  assert.equal(readFileSync(join(folder, '.env.production'), 'utf8'), 'API=https://api.example.com\r\n');
+});
+
 test('without --yes and without a terminal it shows, and changes nothing', () => {
   const folder = project({ 'next.config.js': 'module.exports = {};\n' });
   const { code, out, err } = nextcache(folder, 'init');

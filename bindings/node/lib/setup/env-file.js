@@ -8,7 +8,8 @@ const DEFAULTS = [
   ['NEXT_CACHE_MAX_DISK_SIZE', '1GB'],
 ];
 
-const variableOf = (line) => /^\s*(?:export\s+)?([A-Z_]+)\s*=/.exec(line)?.[1];
+/** As Next.js reads it: `NAME=value`, or `NAME: value`. */
+const variableOf = (line) => /^\s*(?:export\s+)?([\w.-]+)(?:\s*=|:\s)/.exec(line)?.[1];
 
 /** The text with a line for each setting that it has none for. */
 function withVariables(text) {
@@ -22,7 +23,7 @@ function withVariables(text) {
 
 /** The text without any line for a variable of ours. */
 function withoutVariables(text) {
-  const lines = text.split('\n').filter((line) => line !== COMMENT && !variableOf(line)?.startsWith('NEXT_CACHE_'));
+  const lines = text.split('\n').filter((line) => line.trimEnd() !== COMMENT && !variableOf(line)?.startsWith('NEXT_CACHE_'));
   const rest = lines.join('\n');
   return rest.trim() === '' ? '' : rest.replace(/\n{2,}$/, '\n');
 }
