@@ -1,6 +1,5 @@
 // Runs the rows that are asked for, and writes what they found; see run.
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import os from 'node:os';
 import { dirname, join } from 'node:path';
 import { document, rowText } from './lib/report.mjs';
 import { draw } from './lib/plots.mjs';
@@ -8,6 +7,7 @@ import { killSubjects } from './lib/subject-process.mjs';
 import { loadRow, ROWS, runRow } from './lib/rows.mjs';
 import { machine } from './lib/machine.mjs';
 import { Redis } from './lib/redis.mjs';
+import { busyShare, waitForQuiet } from './lib/quiet.mjs';
 import { memoryFolder, rootFolder, scratchFolder, workFolder } from './lib/places.mjs';
 
 const ROUNDS = 15;
@@ -97,7 +97,8 @@ async function main() {
   const sizes = { smoke: options.smoke, rounds: options.rounds ?? (options.smoke ? 1 : ROUNDS), exact: options.rounds !== undefined };
   const names = options.rows.length > 0 ? ROWS.filter((name) => options.rows.includes(name)) : ROWS;
   sweep();
-  const on = { ...machine(), cores: os.cpus().length };
+  const busy = await (options.smoke ? busyShare() : waitForQuiet((text) => console.log(`# ${text}`)));
+  const on = { ...machine(), busy };
   const { all, left, failed } = await runAll(names, sizes);
   const complete = left.length === 0 && names.length === ROWS.length;
   const file = complete && !sizes.smoke ? join(rootFolder, 'docs/benchmarks.md') : join(workFolder, 'benchmarks.md');

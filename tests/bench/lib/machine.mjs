@@ -36,7 +36,6 @@ export function machine() {
     memory: `${Math.round(os.totalmem() / 2 ** 30)} GB`,
     system: `Linux ${os.release().split('-')[0]}, ${ask('stat', '-f', '-c', '%T', workFolder)}`,
     node: process.version,
-    load: os.loadavg()[0],
     packages: [...PACKAGES.map((name) => `${name} ${versionOf(name)}`), `Redis ${redis}`],
   };
 }

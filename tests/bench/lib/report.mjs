@@ -1,4 +1,5 @@
 // What was found, as Markdown.
+import { QUIET } from './quiet.mjs';
 import { REASONS } from './reasons.mjs';
 import { withSpread } from './statistics.mjs';
 
@@ -8,6 +9,8 @@ const line = (cells) => `| ${cells.join(' | ')} |`;
 const isFigure = (cell) => /^([-+−]?[\d.]+( ?%| ?MB)?( \(.*\))?|–|never.*)$/.test(String(cell));
 const rule = (head, lines) => head.map((_, at) => (at > 0 && lines.every((cells) => isFigure(cells[at])) ? '--:' : '---'));
 const table = (head, lines) => [line(head), line(rule(head, lines)), ...lines.map(line)].join('\n');
+
+const percent = (share) => `${Math.round(share * 100)} %`;
 
 function verdict(reached) {
   if (reached === undefined) return 'not measured';
@@ -57,7 +60,7 @@ function preface({ sizes, on, complete }) {
   const warnings = [];
   if (sizes.smoke) warnings.push('**These figures are of the smoke form, with tiny counts: they show that everything runs, and mean nothing.**');
   if (!complete) warnings.push('**These are not all rows.**');
-  if (on.load > on.cores / 2) warnings.push(`**The machine was busy when this began (load ${on.load.toFixed(1)}): the figures are noise.**`);
+  if (on.busy > QUIET) warnings.push(`**The machine was busy when this began (${percent(on.busy)}): the figures are noise.**`);
   return `# Benchmarks
 
 Written by \`tests/bench/run\`; not by hand. Medians of up to ${sizes.rounds} small rounds (each table says how many), with their quartiles in parentheses. In every round all take their
@@ -65,7 +68,7 @@ turn, in rotating order, each in a process of its own: ratios are of the same ro
 all threads of the subject's process. A goal that is not reached says so; nothing fails by it.
 
 ${warnings.length > 0 ? `${warnings.join(' ')}\n\n` : ''}${table(['', ''], [
-    ['taken', `${on.date}, commit ${on.commit}`], ['machine', `${on.cpu}, ${on.memory}, ${on.system}, Node.js ${on.node}`], ['load at the beginning', on.load.toFixed(1)], ['beside', on.packages.join(', ')],
+    ['taken', `${on.date}, commit ${on.commit}`], ['machine', `${on.cpu}, ${on.memory}, ${on.system}, Node.js ${on.node}`], ['busy at the beginning', `${percent(on.busy)} of the processors`], ['beside', on.packages.join(', ')],
   ])}`;
 }
 
