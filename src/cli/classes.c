@@ -9,7 +9,6 @@
 
 #include "cli.h"
 
-#define FETCHES 3
 #define USE_CACHE 4
 
 const char *const cli_class_names[CLI_CLASSES] = {"other",   "pages",     "routes",
@@ -24,8 +23,8 @@ static nxc_slice from(nxc_slice s, const char *at) {
   return (nxc_slice){at, s.size - (size_t)(at - begin)};
 }
 
-/* Behind the n-th colon; the whole when there are fewer. */
-/* Build ids have no colon; what comes behind may. */
+/* Behind the n-th colon; the whole when there are fewer. Build ids have no colon; what comes
+ * behind may. */
 static nxc_slice behind_colons(nxc_slice key, int n) {
   const char *at = key.data, *end = at + key.size;
   for (int i = 0; i < n; i++) {

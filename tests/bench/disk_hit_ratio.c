@@ -10,7 +10,6 @@
  *   disk_hit_ratio DIRECTORY [REQUESTS]
  */
 #include <errno.h>
-#include <math.h>
 #include <nextcache.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,34 +23,13 @@
 #define KEYS (10 * ROOM)
 #define NONE (-1)
 
-static double cumulated[KEYS];
+#include "zipf.h" /* of KEYS */
+
 static unsigned char body[SIZE];
-static uint64_t seed;
 
 static void fail(const char *what) {
   fprintf(stderr, "disk_hit_ratio: %s: %s\n", what, strerror(errno));
   exit(2);
-}
-
-static double uniform(void) { /* xorshift, in [0, 1) */
-  seed ^= seed << 13;
-  seed ^= seed >> 7;
-  seed ^= seed << 17;
-  return (double)(seed >> 11) / 9007199254740992.0;
-}
-
-static int popular(void) {
-  double u = uniform() * cumulated[KEYS - 1];
-  int low = 0, high = KEYS - 1;
-  while (low < high) {
-    int middle = (low + high) / 2;
-    if (cumulated[middle] < u) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  return low;
 }
 
 /* ---- the LRU: a list through arrays -------------------------------------------------- */
@@ -139,7 +117,7 @@ static void compare(const char *root, int percent, int requests) {
   options.disk_bytes = BOUND;
   options.memory_bytes = 0;
   if (nxc_open(&cache, &options) != NXC_OK) fail("nxc_open");
-  seed = 88172645463325252u;
+  zipf_begin(1.0);
   lru_clear();
   for (int i = 0; i < requests; i++) {
     bool overwrite = uniform() * 100 < percent, counts = i >= requests / 3;
@@ -167,8 +145,6 @@ int main(int argc, char **argv) {
     return 2;
   }
   int requests = argc > 2 ? atoi(argv[2]) : 2400000;
-  double sum = 0;
-  for (int i = 0; i < KEYS; i++) cumulated[i] = sum += 1.0 / (i + 1);
   printf("| overwrites | LRU | disk tier | points | written by put |\n|--:|--:|--:|--:|--:|\n");
   compare(argv[1], 5, requests);
   compare(argv[1], 20, requests);

@@ -1,20 +1,10 @@
 // The Redis that the subjects on a server need: on loopback, on a free port, started
 // when it is first asked for and ended with the run, by its process id.
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from '../../../examples/storefront/check/lib/server.mjs';
 import { requirePeer, scratchFolder } from './places.mjs';
-
-export async function freePort() {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  return port;
-}
 
 export class Redis {
   static #started;

@@ -6,10 +6,10 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, cpSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePort } from '../../../examples/storefront/check/lib/server.mjs';
 import { Figures, rotated } from '../lib/compare.mjs';
 import { benchFolder, peersFolder, requirePeer, rootFolder, workFolder } from '../lib/places.mjs';
 import { zipf } from '../lib/popularity.mjs';
-import { freePort } from '../lib/redis.mjs';
 import { digits } from '../lib/statistics.mjs';
 
 const PAGES = 550; // with their data ten times the 5 MB of memory
