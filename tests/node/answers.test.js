@@ -7,6 +7,7 @@ const { appPage, eventually, fakeBuild, fetchGet, fetchKey, fetchSet, fetchValue
 
 const CacheHandler = inPackage('cache-handler.js');
 const nextcache = inPackage('index.js');
+const useCache = inPackage('use-cache-handler.js');
 const { theEngine } = inPackage('lib/engine.js');
 
 const KEY = fetchKey('k');
@@ -65,6 +66,21 @@ test('what is asked for again is not looked up again, is the same, and counts as
   });
   const { memoryHits } = nextcache.stats();
   assert.deepEqual([memoryHits.pages - before.pages, memoryHits.fetches - before.fetches], [2 * rounds, rounds]);
+});
+
+test("a result of 'use cache' that is asked for again is not looked up again", async (t) => {
+  const value = new Response('0:"result"\n').body;
+  await useCache.set('r', Promise.resolve({ value, tags: ['t'], stale: 1, revalidate: 900, expire: 900, timestamp: performance.timeOrigin + performance.now() }));
+  const counted = countLookUps(t);
+  const held = []; // what is decoded is kept for as long as somebody has it
+  await eventually(async () => {
+    counted.lookUps = 0;
+    held.push(await useCache.get('r', ['soft']));
+    assert.equal(await new Response(held.at(-1).value).text(), '0:"result"\n');
+    return counted.lookUps === 0;
+  });
+  await useCache.updateTags(['soft']);
+  assert.equal(await useCache.get('r', ['soft']), undefined);
 });
 
 test('another process marks or replaces, or all is cleared', async (t) => {

@@ -33,7 +33,7 @@ const OLDEST_BIRTH = 1;
 const storageKey = (key, build = buildName()) => `u:${build}:${key}`;
 
 const birthLog = () => shared('births', () => new BirthLog());
-const pendingSets = () => shared('use-cache.sets', () => new Map());
+const pendingSets = shared('use-cache.sets', () => new Map());
 
 /** Notes the epoch of this moment, and gives it back; what starts now is born with it. */
 function observe() {
@@ -80,19 +80,19 @@ function handOut(key, stored, birth, isStaleByTag = false) {
 }
 
 async function getEntry(key, softTags) {
-  const sets = pendingSets();
-  while (sets.has(key)) await sets.get(key);
+  while (pendingSets.has(key)) await pendingSets.get(key);
+  const directory = buildName();
+  const again = answerAgain(theEngine(), key, { softTags }, directory);
+  if (again) return handOut(key, again.value, again.value.birth); // the epoch is what it was
   const birth = observe();
-  const storage = storageKey(key);
-  const again = answerAgain(theEngine(), storage, { softTags });
-  if (again) return handOut(key, again.value, birth);
-  const pending = theEngine().getStored(storage, CLASSES.useCache, softTags);
+  const pending = theEngine().getStored(storageKey(key, directory), CLASSES.useCache, normalizeTags(softTags));
   const found = pending instanceof Promise ? await pending : pending;
   if (!found.stored) {
     if (debug) await tellMiss(key, found);
     return undefined;
   }
-  keepAnswer({ key: storage, context: { softTags }, classId: CLASSES.useCache }, found, { value: found.stored });
+  found.stored.birth = birth;
+  keepAnswer({ key, context: { softTags }, directory, classId: CLASSES.useCache }, found, { value: found.stored });
   debug?.('use-cache get', key, found.result === STALE ? reasonOf(found, 'stale') : 'hit', found.inMemory ? 'memory' : 'disk');
   const isStaleByTag = found.result === STALE && found.why !== 'age';
   return handOut(key, found.stored, isStaleByTag ? found.birth : birth, isStaleByTag);
@@ -186,7 +186,7 @@ const handler = {
   async get(key, softTags) {
     if (!theEngine().available) return nextUseCacheHandler().get(key, softTags);
     try {
-      return await getEntry(key, normalizeTags(softTags));
+      return await getEntry(key, softTags);
     } catch (error) {
       warn('use-cache get', `a 'use cache' get failed and was answered as a miss: ${error.stack}`);
       return undefined;
@@ -196,13 +196,12 @@ const handler = {
   async set(key, pendingEntry) {
     if (!theEngine().available) return nextUseCacheHandler().set(key, pendingEntry);
     observe();
-    const sets = pendingSets();
     // A get that comes meanwhile waits. The value is not part of the promise,
     // and nothing is kept when it is over.
     const over = setEntry(key, pendingEntry);
-    sets.set(key, over);
+    pendingSets.set(key, over);
     await over;
-    if (sets.get(key) === over) sets.delete(key);
+    if (pendingSets.get(key) === over) pendingSets.delete(key);
     return undefined;
   },
 
