@@ -22,7 +22,7 @@
 
 #define CLASS_PAGES 1
 #define CLASS_ANSWERS 0  /* "other", in the words of the command line tool */
-#define META_VERSION '1' /* of the addon: bindings/node/src/values.c */
+#define META_VERSION '2' /* of the addon: bindings/node/src/values.c */
 #define DIGEST_BYTES 32
 #define LARGEST_BODY (16u << 20)
 

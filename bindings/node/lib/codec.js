@@ -5,7 +5,7 @@
 // JSON with everything that JSON cannot say, or says slowly, replaced by 0;
 // a list of fix-ups says what belongs there:
 //
-//   description = JSON of [value, fixups]      part 0, as text
+//   description = JSON of the fix-ups, if any, a line feed, JSON of the value    part 0, as text
 //   fixup       = [path, code, argument?]      path = keys from the root
 //     p  part `argument` as it is: a long string, or a Buffer
 //     a  part `argument` as a Uint8Array that is no Buffer
@@ -15,7 +15,8 @@
 //     o  an object without prototype, from the object that stands there
 //     v  part `argument`, read by v8.deserialize: dates, sets, bigints, …
 //
-// Fix-ups are listed inside out, so one pass in order applies them. A value
+// Fix-ups are listed inside out, so one pass in order applies them. Those of one
+// page are mostly those of another: parsed once, they are found by their text. A value
 // without them is ready when JSON.parse is. Text is Latin-1 where it can be
 // (one byte per character, read without a copy), UTF-16 otherwise; so lone
 // surrogates survive.
@@ -25,20 +26,24 @@ const { BoundedMap } = require('./bounded-map');
 
 const PART_TEXT_MIN = 512;
 const DEPTH_MAX = 100;
-const NAMES_MAX = 1000;
+const KNOWN_MAX = 1000;
+const KNOWN_TEXT_MAX = 1024;
 const NOT_LATIN1 = /[^\x00-\xff]/;
 
 class CodecError extends Error {}
 
 const textType = (text) => (NOT_LATIN1.test(text) ? 'u' : 'l');
 
-const names = new BoundedMap(NAMES_MAX);
+const knownNames = new BoundedMap(KNOWN_MAX); // key -> JSON
 
 /** A key of an object or an array as JSON. A site has few of the first. */
 function nameOf(key) {
   if (typeof key === 'number') return String(key);
-  let name = names.get(key);
-  if (name === undefined) names.set(key, (name = JSON.stringify(key)));
+  let name = knownNames.get(key);
+  if (name === undefined) {
+    name = JSON.stringify(key);
+    if (name.length <= KNOWN_TEXT_MAX) knownNames.set(key, name);
+  }
   return name;
 }
 
@@ -153,7 +158,8 @@ class Encoder {
   }
 
   finish(value) {
-    const description = '[' + JSON.stringify(this.encode(value)) + ',[' + this.#fixups + ']]';
+    const described = JSON.stringify(this.encode(value));
+    const description = `${this.#fixups === '' ? '' : `[${this.#fixups}]`}\n${described}`;
     this.types = textType(description) + this.types.slice(1);
     this.parts[0] = description;
     return { types: this.types, parts: this.parts };
@@ -186,10 +192,25 @@ function fixed(code, argument, here, parts) {
   }
 }
 
+const knownFixups = new BoundedMap(KNOWN_MAX); // text -> fix-ups
+
+function fixupsIn(text) {
+  let fixups = knownFixups.get(text);
+  if (fixups === undefined) {
+    fixups = JSON.parse(text);
+    // A text of its own: the other is a piece of a description, and would keep it.
+    if (text.length <= KNOWN_TEXT_MAX) knownFixups.set(JSON.stringify(fixups), fixups);
+  }
+  return fixups;
+}
+
 /** The value that `encode` took, from the parts that the addon's get returned. */
 function decode(parts) {
-  const root = JSON.parse(parts[0]);
-  const fixups = root[1];
+  const description = parts[0];
+  const end = description.indexOf('\n');
+  const root = [JSON.parse(description.slice(end + 1))];
+  if (end === 0) return root[0];
+  const fixups = fixupsIn(description.slice(0, end));
   for (let f = 0; f < fixups.length; f++) {
     const fixup = fixups[f]; // not taken apart: that would go through an iterator
     const path = fixup[0];

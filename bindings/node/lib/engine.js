@@ -377,7 +377,7 @@ function readFound({ numbers, whyTag }, parts) {
     revalidate: numbers[REVALIDATE],
     expire: numbers[EXPIRE],
     id: numbers[ID],
-    stamp: why === WHY_FRESH && numbers[STAMP + STAMP_PLACE] !== 0 ? stampOf(numbers) : undefined,
+    stamp: parts === true && why === WHY_FRESH && numbers[STAMP + STAMP_PLACE] !== 0 ? stampOf(numbers) : undefined,
     parts: Array.isArray(parts) ? placed(parts) : parts,
   };
 }
@@ -392,7 +392,7 @@ function placed(parts) {
   return parts;
 }
 
-/** What a fresh hit in memory rests on. */
+/** What a fresh hit in memory rests on; of use only where its value is known. */
 function stampOf(numbers) {
   const stamp = [];
   for (let i = STAMP; i < STAMP + STAMP_LENGTH; i++) stamp.push(numbers[i]);

@@ -346,11 +346,9 @@ class CacheHandler {
       created: wallNow(),
       revalidate: secondsToMs(control.revalidate === false ? undefined : control.revalidate),
     };
-    const stored = {
-      value: withoutDroppedHeaders(value),
-      cacheControl: context.cacheControl,
-      resumeTags: extraTags(value, tags),
-    };
+    const stored = { value: withoutDroppedHeaders(value), cacheControl: context.cacheControl };
+    const inside = extraTags(value, tags);
+    if (inside) stored.resumeTags = inside;
     return afterwards(this.#engine.put(storage, classOfKind(kind), tags, times, stored), (result) => {
       debug?.('set', key, kind, tags, result);
       return afterwards(noteBuildName(namespace), () => this.#endSeed(storage));

@@ -152,6 +152,6 @@ bool nxn_texts_write(napi_env env, const napi_value *values, nxc_slice types, nx
 void nxn_pins_tell(nxn_pins *pins, napi_env env);
 void nxn_pins_unref(nxn_pins *pins);
 
-#define NXN_META_VERSION '1'
+#define NXN_META_VERSION '2'
 
 #endif /* NXN_ADDON_H */
