@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { ask, talk } from './lib/http.mjs';
 import { check } from './lib/report.mjs';
 import { counters, sleep, startNext, startPageServer, startProgram } from './lib/process.mjs';
@@ -53,7 +54,8 @@ async function begins(folder, ...args) {
 }
 
 async function checkArguments(folder) {
-  for (const listen of ['127.0.0.1:0', '[::1]:0']) {
+  const hasIpv6 = Object.values(networkInterfaces()).flat().some(({ address }) => address === '::1'); // not in every container
+  for (const listen of hasIpv6 ? ['127.0.0.1:0', '[::1]:0'] : ['127.0.0.1:0']) {
     await check(`it listens on ${listen}`, async () => assert.match(await begins(folder, '--listen', listen), /^the site is open/));
   }
   for (const address of ['127.0.0.1', '127.0.0.1:', '127.0.0.1:x', '127.0.0.1:80x', '127.0.0.1:65536', '127.0.0.1:-1', '127.0.0.1: 80', '::1:8080', '[::1]', '[127.0.0.1]:80', 'localhost:80', '[::1:80']) {
