@@ -66,12 +66,8 @@ async function checkArguments(folder) {
   }
 }
 
-export async function run({ folder }) {
-  let next = await startNext(folder);
-  const { port } = next;
-  const server = await startPageServer(folder, port);
-  for (let times = 0; times < 4; times += 1) for (const path of ['/', '/long', '/me']) await ask(server.port, path);
-
+/** Next.js is there. */
+async function checkRequests(server) {
   await check('requests in one piece are answered one after the other', async () => {
     const before = await counters(server);
     const text = await talk(server.port, GET('/').repeat(50) + GET('/me').repeat(3) + GET('/long').repeat(50) + GET('/', CLOSE));
@@ -113,6 +109,15 @@ export async function run({ folder }) {
     assert.match(await talk(server.port, 'hello\r\n\r\n'), /^HTTP\/1\.1 400 /);
     assert.match(await talk(server.port, 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'), /^HTTP\/1\.1 400 /);
   });
+}
+
+export async function run({ folder }) {
+  let next = await startNext(folder);
+  const { port } = next;
+  const server = await startPageServer(folder, port);
+  for (let times = 0; times < 4; times += 1) for (const path of ['/', '/long', '/me']) await ask(server.port, path);
+
+  await checkRequests(server);
   await check('without Next.js: what is fresh is served, the rest is 502', async () => {
     await next.end('SIGKILL');
     for (let times = 0; times < 3; times += 1) {
