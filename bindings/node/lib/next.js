@@ -14,6 +14,7 @@ const { withImages } = require('./next-images');
 
 const DIST = `${path.sep}next${path.sep}dist${path.sep}`;
 const FILE_SYSTEM_CACHE = 'server/lib/incremental-cache/file-system-cache.js';
+const INCREMENTAL_CACHE = 'server/lib/incremental-cache/index.js';
 // Where 16 and 15 have their handler for 'use cache'.
 const DEFAULT_HANDLERS = ['server/lib/cache-handlers/default.js', 'server/lib/cache-handlers/default.external.js'];
 const IMAGE_OPTIMIZER = 'server/image-optimizer.js';
@@ -76,6 +77,20 @@ function isNextBefore(major, minor = 0) {
 const moduleFile = (name) => path.join(/* turbopackIgnore: true */ nextDirectory() ?? '', 'dist', ...name.split('/'));
 
 const loadModule = (name) => Module.createRequire(moduleFile(name))(moduleFile(name));
+
+/**
+ * Whether the running Next.js takes a handler from its global object where no path is
+ * configured. Its source says so; its modules are not loaded for it, because they would
+ * be too early: before Next.js has prepared its environment.
+ */
+function takesGlobalHandler() {
+  try {
+    const source = fs.readFileSync(moduleFile(INCREMENTAL_CACHE), 'utf8');
+    return source.includes("Symbol.for('@next/cache-handlers')") && source.includes('.FetchCache;');
+  } catch {
+    return false;
+  }
+}
 
 /** Where Next.js, since 15, keeps that object; undefined before. */
 function workStorage() {
@@ -158,5 +173,6 @@ module.exports = {
   nextCacheFunctions,
   nextUseCacheHandler,
   nextVersion,
+  takesGlobalHandler,
   tellsWork,
 };

@@ -4,6 +4,7 @@ import useCache from 'nextcache/use-cache-handler';
 import { createInvalidation } from 'nextcache/invalidation';
 import { GET } from 'nextcache/metrics';
 import { register } from 'nextcache/instrumentation';
+import { withDirectHandler } from 'nextcache/next-config';
 
 const options: Options = { maxMemorySize: '64MB', engine: 'nextcache' };
 const opened: boolean = open(options);
@@ -11,4 +12,8 @@ const opened: boolean = open(options);
 open({ engine: 'redis' });
 export class Mine extends CacheHandler {}
 export const expiration: Promise<number> = useCache.getExpiration(['tag']);
+export const config: (phase: string, context: { defaultConfig: object }) => Promise<{ cacheHandler: string }> =
+  withDirectHandler({ cacheHandler: '/handler.js' });
+export const made: (phase: string, context: { defaultConfig: object }) => Promise<{ trailingSlash: boolean }> =
+  withDirectHandler(async (phase, context: { defaultConfig: object }) => ({ trailingSlash: phase !== '' && 'a' in context.defaultConfig }));
 export { createInvalidation, GET, opened, register, stats };
