@@ -138,6 +138,18 @@ for (const [what, text] of Object.entries(NOT_UNDERSTOOD)) {
   });
 }
 
+test('in a wrapper of ours: init works, uninstall leaves what would not start without the package', () => {
+  const folder = project({ 'next.config.js':
+    "const { withDirectHandler } = require('nextcache/next-config');\nmodule.exports = withDirectHandler({\n  poweredByHeader: false,\n});\n" });
+  assert.equal(nextcache(folder, 'init', '--yes').code, 0);
+  assert.ok(loaded(folder).h.endsWith('cache-handler.js'));
+  const text = readFileSync(join(folder, 'next.config.js'), 'utf8');
+  const { code, out } = nextcache(folder, 'uninstall', '--yes');
+  assert.equal(code, 1);
+  assert.match(out, /next\.config\.js stays as it is: it uses nextcache in another place, too\. Take out by hand what names nextcache\./);
+  assert.equal(readFileSync(join(folder, 'next.config.js'), 'utf8'), text);
+});
+
 test('names of Next.js 14 and 15', () => {
   const text = 'module.exports = {\n  experimental: { useCache: true },\n};\n';
   const of = (version) => {

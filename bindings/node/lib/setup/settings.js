@@ -169,6 +169,8 @@ function withoutSettings(root, name) {
   const rest = after.replace(imported, '').replace(`\n${made}`, '').replace(made, '');
   if (after.includes(made) && !/\brequire\b/.test(rest) && !/createRequire/.test(rest)) after = rest.replace(/^\n/, '');
   readConfig(root, name, after);
+  // A wrapper, for example: without the package the site would not start.
+  if (/['"`]nextcache['"`/]/.test(after)) throw new NotUnderstood('it uses nextcache in another place, too');
   return { before: file.text, after };
 }
 
