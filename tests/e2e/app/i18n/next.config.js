@@ -2,7 +2,7 @@
 const root = require('node:path').dirname(__dirname);
 const isNext14 = require('next/package.json').version.startsWith('14.');
 
-module.exports = {
+const config = {
   cacheHandler: require.resolve('nextcache/cache-handler'),
   i18n: { locales: ['en', 'de-AT'], defaultLocale: 'en', localeDetection: false },
   trailingSlash: true,
@@ -11,3 +11,5 @@ module.exports = {
     ? { experimental: { outputFileTracingRoot: root, serverComponentsExternalPackages: ['nextcache'] } }
     : { outputFileTracingRoot: root, serverExternalPackages: ['nextcache'], turbopack: { root } }),
 };
+
+module.exports = process.env.E2E_DIRECT ? require('nextcache/next-config').withDirectHandler(config) : config;

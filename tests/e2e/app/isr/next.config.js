@@ -5,12 +5,13 @@ const { version } = require('next/package.json');
 const [major, minor] = version.split('.').map(Number);
 const root = require('node:path').dirname(__dirname);
 const handler = require.resolve('nextcache/cache-handler');
-const hasOwnImages = major > 16 || (major === 16 && minor >= 2);
+const isDirect = Boolean(process.env.E2E_DIRECT);
+const hasOwnImages = !isDirect && (major > 16 || (major === 16 && minor >= 2));
 // Next 14 has these under `experimental`.
 const tracing = { outputFileTracingRoot: root };
 const external = ['nextcache'];
 
-module.exports = {
+const config = {
   cacheHandler: handler,
   output: process.env.E2E_STANDALONE ? 'standalone' : undefined,
   images: { ...(hasOwnImages ? { customCacheHandler: true } : {}) },
@@ -20,3 +21,5 @@ module.exports = {
   },
   ...(major === 14 ? {} : { ...tracing, serverExternalPackages: external, turbopack: { root } }),
 };
+
+module.exports = isDirect ? require('nextcache/next-config').withDirectHandler(config) : config;

@@ -7,10 +7,12 @@ const root = require('node:path').dirname(__dirname);
 const handler = require.resolve('nextcache/use-cache-handler');
 const cacheHandlers = { default: handler, remote: handler, 'of-our-own': handler };
 
-module.exports = {
+const config = {
   cacheHandler: require.resolve('nextcache/cache-handler'),
   serverExternalPackages: ['nextcache'],
   outputFileTracingRoot: root,
   turbopack: { root },
   ...(major === 15 ? { experimental: { useCache: true, cacheHandlers } } : { cacheComponents: true, partialPrefetching: hasPartialPrefetching ? true : undefined, cacheHandlers }),
 };
+
+module.exports = process.env.E2E_DIRECT ? require('nextcache/next-config').withDirectHandler(config) : config;
