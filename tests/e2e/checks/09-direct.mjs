@@ -18,7 +18,7 @@ const direct = {
     const site = t.site();
     const environment = { E2E_DIRECT: '1', NEXT_PRIVATE_DEBUG_CACHE: '1' };
     const [one, two] = [await site.start(environment), await site.start(environment)];
-    await t.check('Next.js finds the handler, since 15 without its path', async () => {
+    await t.check('Next.js finds the handler, from 15.5 on without its path', async () => {
       shows(await one.get(path), '1');
       assert.match(one.log, /nextcache: get /);
       assert.doesNotMatch(one.log, WITHOUT);
