@@ -18,8 +18,9 @@ struct nxc_cache { /* a handle */
   nxc_cache *prev, *next; /* handles of the engine */
   void (*on_error)(void *arg, const char *message);
   void *on_error_arg;
-  uv_mutex_t readings_lock;      /* of the next */
-  struct nxc__reading *readings; /* async.c: reads under way */
+  uint64_t told[NXC__COUNTERS - NXC__G_REMOTE]; /* remote.c: its gauges; behind `tell_lock` */
+  uv_mutex_t readings_lock;                     /* of the next */
+  struct nxc__reading *readings;                /* async.c: reads under way */
 };
 
 /* What the host is told of, each at most once a minute. */

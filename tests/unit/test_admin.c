@@ -418,6 +418,32 @@ static void what_is_told_of_the_shared_tier_ends_with_its_process(void **state) 
   close(told[1]);
 }
 
+/* As threads of one process do, each with a tier of its own. */
+static void handles_of_one_process_tell_together(void **state) {
+  rig *r = *state;
+  nxc_remote total;
+  nxc_view *view = view_of(r->dir);
+  nxc_cache *other = test_open(r->dir);
+  const nxc_remote well = {.gets = 1, .processes = 1, .ready = 1, .p99_us = 200, .unsure_ms = 5};
+  const nxc_remote ill = {.processes = 1, .unsent = 7, .p99_us = 90, .unsure_ms = 60000};
+  assert_int_equal(nxc_remote_tell(other, &ill), NXC_OK);
+  assert_int_equal(nxc_remote_tell(r->cache, &well), NXC_OK);
+  assert_int_equal(nxc_remote_tell(r->cache, &well), NXC_OK);
+  nxc_view_remote(view, &total);
+  assert_int_equal(total.gets, 2);
+  assert_int_equal(total.processes, 2);
+  assert_int_equal(total.ready, 1);
+  assert_int_equal(total.unsent, 7);
+  assert_int_equal(total.p99_us, 200);
+  assert_in_range(total.unsure_ms, 60000, 180000);
+  nxc_close(other);
+  assert_int_equal(nxc_remote_tell(r->cache, &well), NXC_OK);
+  nxc_view_remote(view, &total);
+  assert_int_equal(total.processes, 1);
+  assert_int_equal(total.unsent, 0);
+  nxc_view_close(view);
+}
+
 /* What localedef makes of LC_NUMERIC where a half is written 0,5. */
 static const unsigned char with_commas[] =
     "\x14\x11\x03\x20\x06\0\0\0\x20\0\0\0\x22\0\0\0\x23\0\0\0\x24\0\0\0\x28\0\0\0\x2c\0\0\0"
@@ -516,6 +542,7 @@ int main(int argc, char **argv) {
       WITH_CACHE(marks_of_a_tag_are_told),
       WITH_CACHE(a_view_is_over_when_the_cache_is_cleared),
       WITH_CACHE(evictions_are_counted_for_all),
+      WITH_CACHE(handles_of_one_process_tell_together),
       WITH_CACHE(metrics_are_the_same_in_every_language),
       WITH_CACHE(processes_are_named_with_their_counters),
       WITH_CACHE(what_is_told_of_the_shared_tier_ends_with_its_process),
