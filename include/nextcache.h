@@ -13,8 +13,9 @@
  *  - Times are wall-clock milliseconds since 1970 (`_ms`) or durations in
  *    milliseconds; sizes are bytes; 1 MB is 2^20 bytes.
  *  - Calls on one handle may be made from any thread at any time, except
- *    nxc_close(), which must be the last. After fork() a child may only close
- *    an inherited handle; everything else answers NXC_E_FORKED and does nothing.
+ *    nxc_close(), which must be the last; a thread is cancelled in none of them.
+ *    After fork() a child may only close an inherited handle; everything else
+ *    answers NXC_E_FORKED and does nothing.
  *  - Each call says whether it blocks. "May block" waits for the disk; "never
  *    blocks" waits for nothing but short locks; it may look at the directory,
  *    which is one stat, and opens it anew where it was replaced. In an event

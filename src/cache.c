@@ -248,6 +248,7 @@ void nxc__fetched_release(nxc__fetched *f) {
 static void fetch(nxc__store *s, nxc__hash hash, nxc_slice key, bool nowait, nxc__fetched *f) {
   *f = (nxc__fetched){.result = NXC_MISS, .store = s, .hash = hash};
   if (!s->disk) return;
+  NXC__UNCANCELLED();
   uint64_t began = nxc__time_sometimes();
   f->result = nxc__ring_get(&s->ring, hash, key, nowait, &f->entry, &f->token);
   if (f->result == NXC_OK) nxc__time_count(s->index, NXC__TIMED_READ, began);
@@ -388,6 +389,7 @@ static void complain_of_space(nxc__engine *e) {
 /* Takes a position in the store in use. Whether that is the directory's is looked at
  * when the put is published. */
 static void begin(nxc__put *p) {
+  NXC__UNCANCELLED();
   nxc__engine *e = p->cache->engine;
   p->store = nxc__store_of(e);
   p->hash = nxc__hash_key(&p->store->index->secret, p->key);
@@ -523,6 +525,7 @@ static void take_back(const nxc__put *p) {
 /* The directory is looked at after the publication: a put in a store that was replaced
  * before would be seen by nobody, and one that is replaced later went with it. */
 int nxc__put_finish(nxc__put *p) {
+  NXC__UNCANCELLED();
   int rc, stays;
   for (int tries = 0;; tries++) {
     rc = finish_once(p);
@@ -601,6 +604,7 @@ int nxc__mark(nxc_cache *cache, const nxc_slice *tags, size_t n, int64_t dead_af
 }
 
 int nxc__mark_flush(nxc_cache *cache, nxc__store *s) {
+  NXC__UNCANCELLED();
   uint64_t began = nxc__time_now();
   int rc = nxc__flush(cache->engine, s);
   if (rc == NXC_OK) nxc__time_count(s->index, NXC__TIMED_MARK, began);

@@ -11,7 +11,6 @@
 #include "engine.h"
 
 #include <limits.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +71,7 @@ static bool is_due(atomic_llong *at_ms, int64_t every_ms) {
 /* Tells the host, through the oldest handle that has ears. No lock is held but the
  * one that keeps that handle from being closed meanwhile. */
 static void tell(nxc__engine *e, const char *text) {
+  NXC__UNCANCELLED();
   nxc_cache *handle;
   uv_mutex_lock(&e->tell_lock);
   DL_FOREACH (e->handles, handle) {
@@ -180,6 +180,7 @@ static bool is_last_with_elder(nxc__engine *e, const nxc__store *s) {
 
 bool nxc__refresh(nxc__engine *e) {
   if (!e->dir) return true;
+  NXC__UNCANCELLED();
   uv_mutex_lock(&e->reopen_lock);
   nxc__store *s = nxc__store_of(e);
   nxc__trouble trouble = {.fatal = false};
@@ -238,6 +239,7 @@ bool nxc__lock_alive(nxc__engine *e, uint64_t *epoch) {
 
 /* A flush that began after a caller came covers it. */
 static int flush_shared(nxc__engine *e, const nxc__store *s) {
+  NXC__UNCANCELLED();
   int rc = NXC_OK;
   uint64_t mine = atomic_fetch_add(&e->flushes_wanted, 1) + 1;
   uv_mutex_lock(&e->flush_lock);
@@ -349,6 +351,7 @@ static nxc__engine *engine_for(const nxc_options *o, nxc__trouble *trouble) {
 int nxc_open(nxc_cache **out, const nxc_options *options) {
   if (!out || !options || !options_are_sane(options)) return NXC_E_INVALID;
   *out = NULL;
+  NXC__UNCANCELLED();
   nxc_cache *cache = calloc(1, sizeof *cache);
   if (!cache) return NXC_E_NOMEM;
   cache->on_error = options->on_error;
@@ -377,6 +380,7 @@ int nxc_open(nxc_cache **out, const nxc_options *options) {
 
 void nxc_close(nxc_cache *cache) {
   if (!cache) return;
+  NXC__UNCANCELLED();
   if (nxc__usable(cache) == NXC_OK) { /* an inherited engine is left as it is */
     nxc__engine *e = cache->engine;
     uv_mutex_lock(&engines_lock);
@@ -405,6 +409,7 @@ int nxc_set_memory(nxc_cache *cache, uint64_t bytes, uint64_t items) {
 int nxc_clear(nxc_cache *cache) {
   int rc = nxc__usable(cache);
   if (rc != NXC_OK) return rc;
+  NXC__UNCANCELLED();
   nxc__engine *e = cache->engine;
   nxc__trouble trouble = {.fatal = false};
   nxc__refresh(e); /* what is cleared is what the directory holds now */

@@ -4,6 +4,7 @@
 #ifndef NXC_ENGINE_H
 #define NXC_ENGINE_H
 
+#include <pthread.h>
 #include <uv.h>
 
 #include "memory.h"
@@ -65,6 +66,21 @@ struct nxc__engine {
   atomic_bool mover_busy;
   atomic_bool mover_wanted; /* set again while it is busy */
 };
+
+/* Until the end of the block this thread is not cancelled: of a call that ends half way the
+ * locks would stay locked, and what it holds would be held for ever. */
+#define NXC__UNCANCELLED() \
+  __attribute__((cleanup(nxc__cancel_as_before))) int cancel_state = nxc__cancel_not_now()
+
+static inline int nxc__cancel_not_now(void) {
+  int before = PTHREAD_CANCEL_ENABLE;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+  return before;
+}
+
+static inline void nxc__cancel_as_before(const int *before) {
+  pthread_setcancelstate(*before, NULL);
+}
 
 /* NXC_OK, NXC_E_INVALID for NULL, or NXC_E_FORKED. */
 int nxc__usable(const nxc_cache *cache);

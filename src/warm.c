@@ -113,6 +113,7 @@ int nxc_warm(nxc_cache *cache, int64_t max_ms, nxc_warmed *out) {
   int rc = nxc__usable(cache);
   if (rc != NXC_OK) return rc;
   if (!out || max_ms < 0) return NXC_E_INVALID;
+  NXC__UNCANCELLED();
   nxc__engine *e = cache->engine;
   *out = (nxc_warmed){.entries = 0};
   harvest h = {.engine = e, .deadline_ns = deadline_of(max_ms)};

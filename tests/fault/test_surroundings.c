@@ -1,6 +1,8 @@
-/* test_surroundings.c - clocks that are set, processes that fork, limits, file
- * systems on which nothing can be shared.
+/* test_surroundings.c - clocks that are set, processes that fork, threads that
+ * are cancelled, limits, file systems on which nothing can be shared.
  */
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,6 +199,82 @@ static void handles_after_a_fork(void **state) {
   test_dir_remove(dir);
 }
 
+/* ---- threads that are cancelled ------------------------------------------------------- */
+
+typedef struct doomed { /* a thread that is to end at its next cancellation point */
+  nxc_cache *cache;
+  const char *dir;
+  int (*call)(struct doomed *d);
+  sem_t ready, cancelled;
+  int result; /* -99: the call did not return */
+} doomed;
+
+static int call_put(doomed *d) {
+  nxc_slice part = slice("value");
+  nxc_record r = test_record(slice("k"), &part);
+  return nxc_put(d->cache, &r);
+}
+
+static int call_get(doomed *d) {
+  return test_get(d->cache, "k").result;
+}
+
+static int call_mark(doomed *d) {
+  return test_mark(d->cache, "tag", 0);
+}
+
+static int call_remove(doomed *d) {
+  return nxc_remove(d->cache, slice("k"));
+}
+
+static int call_clear(doomed *d) {
+  return nxc_clear(d->cache);
+}
+
+static int call_open(doomed *d) { /* a directory that nobody has open */
+  nxc_close(test_open(d->dir));
+  return NXC_OK;
+}
+
+static void *run_doomed(void *arg) {
+  doomed *d = arg;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+  sem_post(&d->ready);
+  while (sem_wait(&d->cancelled)) {}
+  pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+  d->result = d->call(d);
+  pthread_testcancel();
+  return NULL;
+}
+
+/* Whoever is cancelled inside of a call would leave the others its locks. */
+static void a_call_is_never_left_half_way(void **state) {
+  int (*const calls[])(doomed *) = {call_put,   call_get, call_put,    call_mark,
+                                    call_clear, call_put, call_remove, call_open};
+  char *dir = test_dir_make(), *other = test_dir_make();
+  nxc_options options = test_options(dir);
+  (void)state;
+  options.memory_bytes = 0; /* so that a get reads the disk */
+  nxc_cache *c = test_open_with(&options);
+  for (size_t i = 0; i < COUNT_OF(calls); i++) {
+    doomed d = {.cache = c, .dir = other, .call = calls[i], .result = -99};
+    pthread_t thread;
+    void *end;
+    sem_init(&d.ready, 0, 0);
+    sem_init(&d.cancelled, 0, 0);
+    assert_int_equal(pthread_create(&thread, NULL, run_doomed, &d), 0);
+    while (sem_wait(&d.ready)) {}
+    assert_int_equal(pthread_cancel(thread), 0);
+    sem_post(&d.cancelled);
+    assert_int_equal(pthread_join(thread, &end), 0);
+    assert_ptr_equal(end, PTHREAD_CANCELED);
+    assert_int_equal(d.result, NXC_OK);
+  }
+  nxc_close(c);
+  test_dir_remove(dir);
+  test_dir_remove(other);
+}
+
 /* ---- limits --------------------------------------------------------------------------- */
 
 /* What a process that may write no more than `bytes` into a file finds: whether it has a
@@ -271,9 +349,13 @@ static void network_file_systems(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(steps_and_marks),      cmocka_unit_test(steps_and_clearing),
-      cmocka_unit_test(steps_and_ages),       cmocka_unit_test(steps_and_deadlines),
-      cmocka_unit_test(handles_after_a_fork), cmocka_unit_test(limits_of_files),
+      cmocka_unit_test(steps_and_marks),
+      cmocka_unit_test(steps_and_clearing),
+      cmocka_unit_test(steps_and_ages),
+      cmocka_unit_test(steps_and_deadlines),
+      cmocka_unit_test(a_call_is_never_left_half_way),
+      cmocka_unit_test(handles_after_a_fork),
+      cmocka_unit_test(limits_of_files),
       cmocka_unit_test(network_file_systems),
   };
   world_in_memory();
