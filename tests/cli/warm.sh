@@ -91,7 +91,7 @@ printf '/dynamic\n/broken\n# no path\n%s' "$(seq 20 | sed 's|^|/|')" >list
 nc warm --url "$url" --from list --at-once 3
 has 'a list' "$code $out" '^1 22 paths: 20 made now, 0 warm already, 0 refreshed, 1 not cached, 1 failed'
 is 'a path that failed is named' "$err" 'nextcache: /broken answered 500'
-is 'no more than so many at once' "$(seen | jq .most)" 3
+is 'no more than so many at once' "$(seen | jq '.most <= 3')" true
 unsite
 
 site
