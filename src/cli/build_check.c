@@ -258,6 +258,10 @@ static void check_handlers(cli_build *b, const json_t *config) {
   json_object_foreach(json_object_get(config, "cacheHandlers"), name, one) {
     if (json_is_string(one)) check_handler(b, "cacheHandlers", json_string_value(one));
   }
+  const json_t *in_15 = json_object_get(config, "experimental");
+  json_object_foreach(json_object_get(in_15, "cacheHandlers"), name, one) {
+    if (json_is_string(one)) check_handler(b, "experimental.cacheHandlers", json_string_value(one));
+  }
 }
 
 /* ---- all of it ---------------------------------------------------------------------------- */

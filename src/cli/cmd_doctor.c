@@ -76,7 +76,8 @@ static void look_at_versions(report *r) {
   int major = 0, minor = 0, patch = 0;
   find(r, ALL, FINE, "nextcache", NULL, "%s", nxc_version());
   if (version && sscanf(version, "%d.%d.%d", &major, &minor, &patch) == 3) {
-    bool scoped = major > 16 || (major == 16 && (minor > 3 || (minor == 3 && patch >= 8)));
+    bool scoped = major > 16 || (major == 16 && (minor > 3 || (minor == 3 && patch >= 8))) ||
+                  (major == 15 && minor == 5 && patch >= 27);
     find(r, BUILD | MODULE | STALE, FINE, "Next.js", NULL, "%s, with keys %s", version,
          scoped ? "scoped by route" : "that are paths");
   } else {
@@ -336,6 +337,32 @@ static void look_at_processes(report *r, const nxc_view *view) {
 
 /* ---- the build ------------------------------------------------------------------------------ */
 
+/* Results of 'use cache', in a build that has some; its switch has had several names. */
+static void look_at_use_cache(report *r, const json_t *config) {
+  static const char *const names[] = {"cacheComponents", "useCache", "dynamicIO"};
+  const json_t *experimental = json_object_get(config, "experimental");
+  const json_t *early = json_object_get(experimental, "cacheHandlers"); /* where 15 has them */
+  bool used = false;
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    used = used || json_is_true(json_object_get(config, names[i])) ||
+           json_is_true(json_object_get(experimental, names[i]));
+  }
+  if (!used || json_object_size(early) ||
+      json_object_size(json_object_get(config, "cacheHandlers")))
+    return;
+  find(r, MODULE | STALE, NOTE, "handler",
+       early ? "experimental: { cacheHandlers: { default, remote } } in next.config"
+             : "cacheHandlers: { default, remote } in next.config",
+       "the build has no cacheHandlers: results of 'use cache' stay in each process");
+}
+
+static bool is_external(const json_t *config) {
+  const json_t *in_14 =
+      json_object_get(json_object_get(config, "experimental"), "serverComponentsExternalPackages");
+  return cli_json_has(json_object_get(config, "serverExternalPackages"), "nextcache") ||
+         cli_json_has(in_14, "nextcache");
+}
+
 static void look_at_config(report *r, const char *dist) {
   json_t *required = cli_json_file(dist, "required-server-files.json");
   const json_t *config = json_object_get(required, "config");
@@ -343,7 +370,6 @@ static void look_at_config(report *r, const char *dist) {
     json_decref(required);
     return;
   }
-  bool external = cli_json_has(json_object_get(config, "serverExternalPackages"), "nextcache");
   const char *handler = json_string_value(json_object_get(config, "cacheHandler"));
   if (handler) {
     find(r, MODULE | STALE, FINE, "handler", NULL, "cacheHandler is %s", handler);
@@ -352,12 +378,9 @@ static void look_at_config(report *r, const char *dist) {
          "cacheHandler: require.resolve('nextcache/cache-handler') in next.config",
          "the build has no cacheHandler: Next's own cache is in use");
   }
-  if (!json_object_size(json_object_get(config, "cacheHandlers"))) {
-    find(r, MODULE | STALE, NOTE, "handler", "cacheHandlers: { default, remote } in next.config",
-         "the build has no cacheHandlers: results of 'use cache' stay in each process");
-  }
+  look_at_use_cache(r, config);
   /* A second copy inside of a bundle has settings of its own; the engine they share. */
-  if (handler && !external) {
+  if (handler && !is_external(config)) {
     find(r, MODULE, NOTE, "bundler", "serverExternalPackages: ['nextcache'] in next.config",
          "nextcache is bundled into server code that imports it");
   }

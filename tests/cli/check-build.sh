@@ -26,6 +26,9 @@ broken 'a page of the server' 'rm .next/server/app/page.js' 'server/app/page\.js
 broken 'a prerendered page' 'rm .next/server/app/index.html' '/ was prerendered, and its file'
 broken 'a handler that leads nowhere' 'rm node_modules/nextcache/cache-handler.js' \
   'required-server-files\.json cacheHandler ".*" leads nowhere; in next.config .*require\.resolve'
+broken 'one for use cache that leads nowhere, in 15' \
+  'sed -i "s|\"config\":{|&\"experimental\":{\"cacheHandlers\":{\"default\":\"gone.js\"}},|" .next/required-server-files.json' \
+  'required-server-files\.json experimental\.cacheHandlers "gone\.js" leads nowhere'
 if command -v node >/dev/null; then
   broken 'a handler that does not load' 'echo "require(\"./nothing\")" >node_modules/nextcache/cache-handler.js' \
     ".*cache-handler\.js does not load: Cannot find module '\./nothing'; npm ci"

@@ -18,6 +18,12 @@ is 'Next.js whose keys are paths' "$(state Next.js)" 'fine: 16.3.7, with keys th
 echo '{"version":"16.3.8"}' >node_modules/next/package.json
 nc doctor --json
 is 'Next.js whose keys are scoped' "$(state Next.js)" 'fine: 16.3.8, with keys scoped by route'
+for version in 15.5.26 15.5.27; do
+  echo "{\"version\":\"$version\"}" >node_modules/next/package.json
+  nc doctor --json
+  keys=$([ $version = 15.5.27 ] && echo 'scoped by route' || echo 'that are paths')
+  is "and in $version" "$(state Next.js)" "fine: $version, with keys $keys"
+done
 has 'the owner' "$(state owner)" "^fine: uid $(id -u)$"
 has 'space' "$(state space)" '^fine: 1\.0 MB held of 16\.0 MB, .* free$'
 
@@ -39,6 +45,24 @@ make_build
 sed -i 's/"serverExternalPackages":\["nextcache"\]/"cacheMaxMemorySize":0/' .next/required-server-files.json
 nc doctor --symptom module --json
 has '--symptom module: the bundler' "$(json '.[] | select(.what == "bundler") | .remedy')" 'serverExternalPackages'
+sed -i 's/"cacheMaxMemorySize":0/&,"experimental":{"serverComponentsExternalPackages":["nextcache"]}/' .next/required-server-files.json
+nc doctor --symptom module --json
+is '--symptom module: the name of 14' "$(state bundler)" ''
+for config in '' '"cacheComponents":true,"cacheHandlers":{"default":"x"},' '"experimental":{"useCache":true,"cacheHandlers":{"default":"x"}},'; do
+  make_build
+  sed -i "s/\"config\":{/&$config/" .next/required-server-files.json
+  nc doctor --symptom stale --json
+  is "no word of cacheHandlers: ${config:-no 'use cache'}" "$(state handler)" 'fine: cacheHandler is ../node_modules/nextcache/cache-handler.js'
+done
+for config in '"cacheComponents":true,' '"experimental":{"useCache":true,"cacheHandlers":{}},'; do
+  make_build
+  sed -i "s/\"config\":{/&$config/" .next/required-server-files.json
+  nc doctor --symptom stale --json
+  has "'use cache' without cacheHandlers: $config" "$(state handler)" 'note: the build has no cacheHandlers'
+done
+has 'and where 15 has them' "$(json '.[] | select(.state == "note" and .what == "handler") | .remedy')" '^experimental: '
+make_build
+sed -i 's/"serverExternalPackages":\["nextcache"\]/"cacheMaxMemorySize":0/' .next/required-server-files.json
 nc doctor --symptom memory --json
 has '--symptom memory: cacheMaxMemorySize: 0' "$(state memory)" '^note: cacheMaxMemorySize: 0'
 
