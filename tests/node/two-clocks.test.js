@@ -84,14 +84,19 @@ for (const stepMs of [HOUR_MS, -HOUR_MS]) {
   });
 }
 
-test('prerendered pages die by every mark, however far the wall clock was set back since the build', async (t) => {
+/** A build whose page PAGE carries the tag t. */
+function builtPage() {
   const serverDistDir = fakeBuild();
   const base = path.join(serverDistDir, 'app', 'page');
   const { headers } = appPage(['t']);
   fs.writeFileSync(`${base}.html`, '<p>built');
   fs.writeFileSync(`${base}.rsc`, '0:{}');
   fs.writeFileSync(`${base}.meta`, JSON.stringify({ headers, routeCache: { key: PAGE, isFallback: false } }));
+  return serverDistDir;
+}
 
+test('prerendered pages die by every mark, however far the wall clock was set back since the build', async (t) => {
+  const serverDistDir = builtPage();
   const dir = temporaryDirectory();
   const clock = new SteppedClock();
   const options = { dir, env: clock.env, serverDistDir };
@@ -109,6 +114,16 @@ test('prerendered pages die by every mark, however far the wall clock was set ba
   const third = await startPeer(options);
   t.after(() => third.stop());
   for (const peer of [first, second, third]) assert.equal(await peer.order('get', PAGE, pageGet()), null, 'superseded');
+});
+
+test('also by one that was made before anybody had looked at a page', async (t) => {
+  const clock = new SteppedClock();
+  const peer = await startPeer({ dir: temporaryDirectory(), env: clock.env, serverDistDir: builtPage() });
+  t.after(() => peer.stop());
+  await peer.order('get', KEY, fetchGet()); // it serves the build now
+  clock.step(-HOUR_MS);
+  await peer.order('mark', ['t']);
+  assert.equal(await peer.order('get', PAGE, pageGet()), null);
 });
 
 test('an entry survives to the millisecond what it was stored with', async (t) => {

@@ -33,8 +33,8 @@ function noteBuildName(name) {
 async function isOfAnotherBuild(name, keyFor) {
   for (const other of await readNames()) {
     if (other === name) continue;
-    const { parts, why } = await theEngine().get(keyFor(other), CLASSES.other);
-    if (parts || why !== 'absent') return true;
+    const { why } = await theEngine().get(keyFor(other), CLASSES.other);
+    if (why !== 'absent') return true;
   }
   return false;
 }
