@@ -10,22 +10,24 @@ const { PACKAGE, runScript, temporaryDirectory } = require('./support');
 const USE_CACHE_HANDLERS = {
   16: [
     'default.js',
-    `exports.createDefaultCacheHandler = (size) => ({
-      get: async (key) => ({ from: 'next', key, size }),
+    `const marked = [];
+    exports.createDefaultCacheHandler = (size) => ({
+      get: async (key) => ({ from: 'next', key, size, marked }),
       set: async () => {},
       refreshTags: async () => {},
       getExpiration: async (tags) => tags.length,
-      updateTags: async () => {},
+      updateTags: async (tags) => { marked.push(...tags); },
     });`,
   ],
   15: [
     'default.external.js',
-    `exports.default = {
-      get: async (key) => ({ from: 'next', key }),
+    `const marked = [];
+    exports.default = {
+      get: async (key) => ({ from: 'next', key, marked }),
       set: async () => {},
       refreshTags: async () => {},
       getExpiration: async (...tags) => tags.flat().length,
-      expireTags: async () => {},
+      expireTags: async (...tags) => { marked.push(...tags.flat()); },
     };`,
   ],
 };
@@ -77,7 +79,8 @@ const SCRIPT = `
     handler.resetRequestCache();
     await useCache.set('u', Promise.resolve({ expire: 0, value: new Blob([]).stream() }));
     await useCache.refreshTags();
-    await useCache.updateTags(['t']);
+    await useCache.updateTags(['by 16']);
+    await useCache.expireTags('by', '15');
     console.log(JSON.stringify({
       page: await handler.get('k', { kind: 'APP_PAGE' }),
       entry: await useCache.get('u', []),
@@ -108,7 +111,7 @@ for (const [what, options, env] of [
     assert.equal(code, 0, stderr);
     assert.deepEqual(JSON.parse(stdout), {
       page: { from: 'next', key: 'k', size: 5 },
-      entry: { from: 'next', key: 'u', size: 50 * 2 ** 20 },
+      entry: { from: 'next', key: 'u', size: 50 * 2 ** 20, marked: ['by 16'] },
       expiration: 2,
       stats: null,
       open: false,
@@ -172,7 +175,7 @@ test('where the addon is missing, the handlers of 15 and 14 take over as well', 
   const of15 = await run(project({ addon: 'none', version: '15.5.29' }));
   assert.equal(of15.code, 0, of15.stderr);
   const { page, entry, expiration } = JSON.parse(of15.stdout);
-  assert.deepEqual([page.from, entry.from, expiration], ['next', 'next', 2]);
+  assert.deepEqual([page.from, entry, expiration], ['next', { from: 'next', key: 'u', marked: ['by', '15'] }, 2]);
   assert.equal(of15.stderr.split('\n').filter(Boolean).length, 1, of15.stderr);
   const of14 = await run(project({ addon: 'none', version: '14.2.35' }));
   assert.equal(of14.code, 0, of14.stderr);
