@@ -113,6 +113,20 @@ test('bytes that follow each other share one piece of memory', async () => {
   }
 });
 
+test('values of nearly the same form are not taken for each other', () => {
+  const long = text(600, 'l');
+  const alike = [
+    { a: undefined }, { b: undefined }, { a: NaN }, { a: Infinity }, { a: long }, { a: { b: undefined } }, { a: [undefined] },
+    { a: undefined, b: long }, { a: long, b: undefined }, { a: long, b: Buffer.from(long) }, { a: long, c: Buffer.from(long) },
+  ];
+  for (const value of alike) {
+    for (const other of alike) {
+      roundTrip(value);
+      assert.deepStrictEqual(roundTrip(other), other);
+    }
+  }
+});
+
 test('the value that is encoded is not changed', () => {
   const value = { a: undefined, list: [undefined, 'x'], deep: { html: text(600, 'h') }, map: new Map([['k', undefined]]) };
   const copy = structuredClone(value);

@@ -26,7 +26,8 @@ const { BoundedMap } = require('./bounded-map');
 
 const PART_TEXT_MIN = 512;
 const DEPTH_MAX = 100;
-const KNOWN_MAX = 1000;
+const WRITTEN_MAX = 64;
+const KNOWN_MAX = 256;
 const KNOWN_TEXT_MAX = 1024;
 const NOT_LATIN1 = /[^\x00-\xff]/;
 
@@ -34,23 +35,32 @@ class CodecError extends Error {}
 
 const textType = (text) => (NOT_LATIN1.test(text) ? 'u' : 'l');
 
-const knownNames = new BoundedMap(KNOWN_MAX); // key -> JSON
-
-/** A key of an object or an array as JSON. A site has few of the first. */
-function nameOf(key) {
-  if (typeof key === 'number') return String(key);
-  let name = knownNames.get(key);
-  if (name === undefined) {
-    name = JSON.stringify(key);
-    if (name.length <= KNOWN_TEXT_MAX) knownNames.set(key, name);
+function areSame(fixups, others) {
+  for (let f = 0; f < fixups.length; f++) {
+    const [path, code, argument] = fixups[f];
+    const [otherPath, otherCode, otherArgument] = others[f];
+    if (code !== otherCode || argument !== otherArgument || path.length !== otherPath.length) return false;
+    for (let i = 0; i < path.length; i++) if (path[i] !== otherPath[i]) return false;
   }
-  return name;
+  return true;
+}
+
+// By how many they are, the fix-ups that were written last.
+const written = [];
+
+/** JSON of fix-ups, which takes as long as that of the value, and is mostly what it was the last time. */
+function textOf(fixups) {
+  const last = written[fixups.length];
+  if (last !== undefined && areSame(fixups, last.fixups)) return last.text;
+  const text = JSON.stringify(fixups);
+  if (fixups.length < WRITTEN_MAX) written[fixups.length] = { fixups, text };
+  return text;
 }
 
 class Encoder {
   types = 'l'; // part 0, the description, is written last
   parts = [undefined];
-  #fixups = ''; // as JSON
+  fixups = [];
   #path = [];
 
   #part(type, value) {
@@ -59,9 +69,7 @@ class Encoder {
   }
 
   #fix(code, argument) {
-    let text = this.#fixups === '' ? '[[' : this.#fixups + ',[[';
-    for (let i = 0; i < this.#path.length; i++) text += (i === 0 ? '' : ',') + nameOf(this.#path[i]);
-    this.#fixups = text + (argument === undefined ? '],"' + code + '"]' : '],"' + code + '",' + argument + ']');
+    this.fixups.push(argument === undefined ? [this.#path.slice(), code] : [this.#path.slice(), code, argument]);
     return 0;
   }
 
@@ -74,7 +82,7 @@ class Encoder {
         return value;
       case 'number':
         if (Number.isFinite(value) && !Object.is(value, -0)) return value;
-        return this.#fix('n', Object.is(value, -0) ? '"-0"' : `"${value}"`);
+        return this.#fix('n', Object.is(value, -0) ? '-0' : String(value));
       case 'undefined':
         return this.#fix('u');
       case 'object':
@@ -127,13 +135,11 @@ class Encoder {
   }
 
   #array(array) {
-    const before = this.#fixups;
     let copy = array;
     for (let i = 0; i < array.length; i++) {
       const value = array[i];
       if (value === undefined && !(i in array)) {
-        this.#fixups = before; // those that were made inside are of no use now
-        return this.#foreign(array);
+        return this.#foreign(array, i);
       }
       this.#path.push(i);
       const encoded = this.encode(value);
@@ -154,12 +160,14 @@ class Encoder {
     } catch (error) {
       throw new CodecError(`a value at ${this.#path.join('.') || 'the top'} cannot be stored: ${error.message}`);
     }
+    // Fix-ups that were made inside are of no use now.
+    this.fixups = this.fixups.filter(([path]) => !this.#path.every((key, i) => path[i] === key));
     return this.#fix('v', this.#part('b', bytes));
   }
 
   finish(value) {
     const described = JSON.stringify(this.encode(value));
-    const description = `${this.#fixups === '' ? '' : `[${this.#fixups}]`}\n${described}`;
+    const description = `${this.fixups.length > 0 ? textOf(this.fixups) : ''}\n${described}`;
     this.types = textType(description) + this.types.slice(1);
     this.parts[0] = description;
     return { types: this.types, parts: this.parts };
