@@ -78,7 +78,7 @@ export function close(): void;
  * shares the directory. Resolves when neither a kill nor a power cut undoes it. With
  * `remote`, on all machines; rejects with the code NEXTCACHE_NOT_GLOBAL when it is in
  * force on this one alone, and kept to be sent later. */
-export function revalidateTag(tags: string | string[], durations?: Durations): Promise<void>;
+export function revalidateTag(tags: string | Iterable<string>, durations?: Durations): Promise<void>;
 
 /** Invalidates what was rendered or fetched for a path, like Next's function. */
 export function revalidatePath(path: string, type?: 'page' | 'layout'): Promise<void>;

@@ -62,7 +62,8 @@ async function metrics() {
   return (await theEngine().metrics()) ?? METRICS_WITHOUT_CACHE;
 }
 
-const asList = (tags) => (typeof tags === 'string' ? [tags] : tags);
+/** Throws for what is no list: nothing would be invalidated, and nobody told. */
+const asList = (tags) => (typeof tags === 'string' ? [tags] : [...tags]);
 
 /** Throws for a result of the core that is an error. */
 function checked(what, result) {

@@ -31,6 +31,15 @@ test('revalidateTag takes a tag or a list, with and without durations', async ()
   assert.equal(await get(), null);
 });
 
+test('revalidateTag takes every list, and nothing that is none', async () => {
+  const h = new CacheHandler({});
+  const key = fetchKey('listed');
+  await h.set(key, fetchValue(), fetchSet(['a']));
+  await nextcache.revalidateTag(new Set(['a']));
+  assert.equal(await h.get(key, fetchGet(['a'])), null);
+  for (const wrong of [undefined, null, 5, {}]) await assert.rejects(nextcache.revalidateTag(wrong), TypeError, String(wrong));
+});
+
 test('each call counts: a program has no repeats', async () => {
   for (let i = 0; i < 3; i++) {
     await put();
