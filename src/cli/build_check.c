@@ -196,8 +196,9 @@ static void become_owner_of(const char *path) {
  * here. What still waits after ten seconds, for another server perhaps, was found and runs. */
 static void load(cli_build *b, const char *path) {
   static const char script[] =
-      "const fail = (e) => { console.log(String(e && e.message || e).split('\\n')[0]); "
-      "process.exit(9); };"
+      "process.stdout.write = () => true;" /* what it prints itself is no answer */
+      "const fail = (e) => { "
+      "require('fs').writeSync(1, String(e && e.message || e).split('\\n')[0]); process.exit(9); };"
       "const m = process.argv[1].replace(/[^/\\\\]*$/, 'lib/addon.js');"
       "setTimeout(() => process.exit(0), 10000);"
       "import(require('url').pathToFileURL(process.argv[1])).then(() => {"

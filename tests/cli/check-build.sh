@@ -40,6 +40,9 @@ if command -v node >/dev/null; then
   echo 'import "./nothing.mjs";' >handler.mjs
   nc check-build
   has 'or one that does not load' "$code $out" '^1 .*handler\.mjs does not load: Cannot find module'
+  printf '%s\n' 'for (let n = 3; n; n--) await new Promise((r) => setTimeout(r, 30 * console.log(n) || 30));' 'throw new Error("at last")' >handler.mjs
+  nc check-build
+  has 'or one that prints lines before' "$code $out" '^1 .*handler\.mjs does not load: at last; npm ci'
 else
   ok 'a handler that does not load # SKIP no node'
 fi
