@@ -109,6 +109,17 @@ test('type: module makes .js an ES module', () => {
   assert.equal(readFileSync(join(folder, 'next.config.js'), 'utf8').replace(/[\s,]/g, ''), 'exportdefault{poweredByHeader:false};');
 });
 
+test('next.config.mts is an ES module, which Next.js does not compile', () => {
+  const text = "import type { NextConfig } from 'next';\n\nconst config: NextConfig = {\n  poweredByHeader: false,\n};\n\nexport default config;\n";
+  const folder = project({ 'next.config.mts': text });
+  assert.equal(nextcache(folder, 'init', '--yes').code, 0);
+  assert.match(readFileSync(join(folder, 'next.config.mts'), 'utf8'), /^const require = createRequire\(import\.meta\.url\);$/m);
+  // A Node.js that does not take types off by itself has no such file read.
+  if (process.features.typescript) assert.ok(loaded(folder).h.endsWith('cache-handler.js'));
+  nextcache(folder, 'uninstall', '--yes');
+  assert.equal(readFileSync(join(folder, 'next.config.mts'), 'utf8'), text);
+});
+
 test('without a configuration one is made', () => {
   for (const [type, name] of [['commonjs', 'next.config.js'], ['module', 'next.config.mjs']]) {
     const folder = project({ 'package.json': JSON.stringify({ type }) });

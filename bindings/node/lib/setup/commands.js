@@ -38,9 +38,9 @@ function nextMajor(root) {
   return Math.min(major, 16);
 }
 
-/** Whether Node.js runs the file as an ES module; what is TypeScript, Next.js compiles. */
+/** Whether Node.js runs the file as an ES module; next.config.ts is compiled by Next.js. */
 function isEsm(root, name) {
-  if (name.endsWith('.mjs')) return true;
+  if (/\.m[jt]s$/.test(name)) return true;
   return name.endsWith('.js') && readJson(path.join(root, 'package.json')).type === 'module';
 }
 
