@@ -60,6 +60,7 @@ const SHAPES = {
   },
   'next.config.mjs': {
     'export default of an object': 'export default {\n  poweredByHeader: false,\n};\n',
+    'lines as Windows ends them': "import path from 'node:path';\r\n\r\nexport default {\r\n  poweredByHeader: false,\r\n  env: { HERE: path.sep },\r\n};\r\n",
     'with imports': "import { fileURLToPath } from 'node:url';\nimport path from 'node:path';\n\nconst here = path.dirname(fileURLToPath(import.meta.url));\n\nconst nextConfig = {\n  poweredByHeader: false,\n  env: { HERE: here },\n};\n\nexport default nextConfig;\n",
   },
   'next.config.ts': {
@@ -82,6 +83,7 @@ for (const [name, shapes] of Object.entries(SHAPES)) {
       assert.deepEqual(Object.keys(config.hs), ['default', 'remote']);
       assert.ok(config.s.includes('nextcache'), changed);
       assert.equal(config.p, before.p);
+      if (text.includes('\r')) assert.ok(!/[^\r]\n/.test(changed), JSON.stringify(changed));
       for (const line of text.split('\n')) if (line.startsWith('//')) assert.ok(changed.includes(line), line);
 
       const again = nextcache(folder, 'init', '--yes');

@@ -1,11 +1,15 @@
 'use strict';
 // Changes to a text as a list of {start, end, text}, and what they look like.
 
-/** The text with all changes made; they must not overlap. */
+/** How lines end in a text. */
+const endingOf = (text) => (text.includes('\r\n') ? '\r\n' : '\n');
+
+/** The text with all changes made, which must not overlap; their lines end as the text's. */
 function applied(text, edits) {
+  const ending = endingOf(text);
   let out = text;
   for (const { start, end, text: added } of [...edits].sort((a, b) => b.start - a.start || b.end - a.end)) {
-    out = out.slice(0, start) + added + out.slice(end);
+    out = out.slice(0, start) + added.replaceAll('\n', ending) + out.slice(end);
   }
   return out;
 }
@@ -50,4 +54,4 @@ function diff(name, before, after) {
   return out.join('\n');
 }
 
-module.exports = { applied, diff };
+module.exports = { applied, diff, endingOf };

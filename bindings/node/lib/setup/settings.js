@@ -3,7 +3,7 @@
 // properties init adds, and which ones uninstall takes out.
 
 const { NotUnderstood, nameOf, propertyOf, readConfig } = require('./config-file');
-const { applied } = require('./edit');
+const { applied, endingOf } = require('./edit');
 
 const HANDLER = 'nextcache/cache-handler';
 const USE_CACHE_HANDLER = 'nextcache/use-cache-handler';
@@ -120,7 +120,7 @@ const mentions = (file, node) => /['"]nextcache(\/[\w-]+)?['"]/.test(file.text.s
 function removal({ text, ast }, node, siblings) {
   const after = ast.tokens.find((token) => token.start >= node.end && token.type.label !== 'CommentLine');
   let [start, end] = [node.start, after?.type.label === ',' ? after.end : node.end];
-  const ownLines = text.slice(lineStart(text, start), start).trim() === '' && /^[ \t]*(\n|$)/.test(text.slice(end));
+  const ownLines = text.slice(lineStart(text, start), start).trim() === '' && /^[ \t]*(\r?\n|$)/.test(text.slice(end));
   if (ownLines) return { start: lineStart(text, start), end: text.indexOf('\n', end) + 1 || text.length, text: '' };
   const before = siblings[siblings.indexOf(node) - 1];
   if (before && after?.type.label !== ',') start = before.end;
@@ -165,9 +165,10 @@ function withoutSettings(root, name) {
   const edits = removals(file, file.config);
   const all = edits === 'all' ? [{ start: file.config.start, end: file.config.end, text: '{}' }] : edits;
   let after = applied(file.text, all);
-  const [imported, made] = CREATE_REQUIRE;
-  const rest = after.replace(imported, '').replace(`\n${made}`, '').replace(made, '');
-  if (after.includes(made) && !/\brequire\b/.test(rest) && !/createRequire/.test(rest)) after = rest.replace(/^\n/, '');
+  const ending = endingOf(after);
+  const [imported, made] = CREATE_REQUIRE.map((line) => line.replace('\n', ending));
+  const rest = after.replace(imported, '').replace(ending + made, '').replace(made, '');
+  if (after.includes(made) && !/\brequire\b/.test(rest) && !/createRequire/.test(rest)) after = rest.replace(/^\r?\n/, '');
   readConfig(root, name, after);
   // A wrapper, for example: without the package the site would not start.
   if (/['"`]nextcache['"`/]/.test(after)) throw new NotUnderstood('it uses nextcache in another place, too');
