@@ -1,5 +1,10 @@
 // A handler for 'use cache' as a subject: the body of a fetch stands for what
-// a cached function returned. A get counts when its stream has been read.
+// a cached function returned, and is stored as React writes it. A get counts when
+// its stream has been read as Next.js 16 does it: forked, in case another request
+// comes meanwhile, and one branch read to its end.
+
+/** A string as React writes it: a row of text, and one that refers to it. */
+const written = (text) => `1:T${Buffer.byteLength(text).toString(16)},${text}0:"$1"\n`;
 
 const streamOf = (bytes) =>
   new ReadableStream({
@@ -10,9 +15,13 @@ const streamOf = (bytes) =>
   });
 
 async function drain(stream) {
+  const reader = stream.tee()[0].getReader();
   const chunks = [];
-  for await (const chunk of stream) chunks.push(chunk);
-  return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
+    chunks.push(value);
+  }
 }
 
 export class UseCache {
@@ -26,7 +35,7 @@ export class UseCache {
   }
 
   set({ key, value, tags }) {
-    const bytes = new Uint8Array(Buffer.from(value.data.body, 'latin1'));
+    const bytes = new Uint8Array(Buffer.from(written(value.data.body)));
     const entry = { value: streamOf(bytes), tags, stale: 300, timestamp: performance.timeOrigin + performance.now(), expire: 31536000, revalidate: 3600 };
     return this.handler.set(key, Promise.resolve(entry));
   }
@@ -36,11 +45,11 @@ export class UseCache {
   }
 
   valueOf(bytes) {
-    return bytes && { body: Buffer.from(bytes).toString('latin1') };
+    return bytes && { body: Buffer.from(bytes).toString() };
   }
 
   wanted({ value }) {
-    return { body: value.data.body };
+    return { body: written(value.data.body) };
   }
 
   close() {}
