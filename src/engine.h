@@ -70,7 +70,7 @@ struct nxc__engine {
 /* Until the end of the block this thread is not cancelled: of a call that ends half way the
  * locks would stay locked, and what it holds would be held for ever. */
 #define NXC__UNCANCELLED() \
-  __attribute__((cleanup(nxc__cancel_as_before))) int cancel_state = nxc__cancel_not_now()
+  __attribute__((cleanup(nxc__cancel_as_before), unused)) int cancel_state = nxc__cancel_not_now()
 
 static inline int nxc__cancel_not_now(void) {
   int before = PTHREAD_CANCEL_ENABLE;
