@@ -63,7 +63,11 @@ async function metrics() {
 }
 
 /** Throws for what is no list: nothing would be invalidated, and nobody told. */
-const asList = (tags) => (typeof tags === 'string' ? [tags] : [...tags]);
+function asList(tags) {
+  if (typeof tags === 'string') return [tags];
+  if (typeof tags?.[Symbol.iterator] !== 'function') throw new TypeError(`nextcache: a tag or a list of tags is expected, not ${tags}`);
+  return [...tags];
+}
 
 /** Throws for a result of the core that is an error. */
 function checked(what, result) {

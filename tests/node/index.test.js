@@ -37,7 +37,7 @@ test('revalidateTag takes every list, and nothing that is none', async () => {
   await h.set(key, fetchValue(), fetchSet(['a']));
   await nextcache.revalidateTag(new Set(['a']));
   assert.equal(await h.get(key, fetchGet(['a'])), null);
-  for (const wrong of [undefined, null, 5, {}]) await assert.rejects(nextcache.revalidateTag(wrong), TypeError, String(wrong));
+  for (const wrong of [undefined, null, 5, {}]) await assert.rejects(nextcache.revalidateTag(wrong), /^TypeError: nextcache: a tag or a list of tags is expected, not /, String(wrong));
 });
 
 test('each call counts: a program has no repeats', async () => {
