@@ -126,7 +126,7 @@ for (const entry of VERSIONS.filter(({ version }) => options.versions.length ===
     console.log(`not ok - ${entry.version}: it can be installed\n${error.stack}`);
   }
   console.log(`# ${entry.version}: ${Math.round((Date.now() - begin) / 1000)} s`);
-  results.save(options.checks.length > 0);
+  if (!process.env.E2E_DIRECT) results.save(options.checks.length > 0);
   all.push(results);
   for (const name of Object.keys(totals)) totals[name] += results.count(name);
 }
