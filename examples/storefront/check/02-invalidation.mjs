@@ -5,6 +5,31 @@ import assert from 'node:assert/strict';
 import { until } from './lib/until.mjs';
 import { Visitor } from './lib/visitor.mjs';
 
+/** A server that asks the back office what changed, on a timer of its own. */
+async function checkWarehouse(t, tree, server) {
+  await t.check('invalidateProductCache outside any request, seen by another process too', async () => {
+    const hasAsked = () => [...t.backOffice.counts.keys()].some((name) => name.startsWith('GET /changes?since='));
+    const worker = await tree.start({ NEXT_PRIVATE_DEBUG_CACHE: '1', SHOP_SYNC_SECONDS: '0.2' });
+    const { stock } = await t.backOffice.product('fjord-rug');
+    assert.equal((await server.get('/products/fjord-rug')).number('stock'), stock);
+    await until('its question', hasAsked);
+    await t.backOffice.call('PATCH', '/products/fjord-rug', { stock: stock + 9 });
+    const line = 'invalidated [product:fjord-rug, product-lists] by product (outside any request)';
+    await until('the mark', () => worker.log.includes(line));
+    for (const each of [worker, server]) assert.equal((await each.get('/products/fjord-rug')).number('stock'), stock + 9);
+    await worker.stop();
+  });
+
+  await t.check('and what changes while nobody asks is asked for later', async () => {
+    const { stock } = await t.backOffice.product('fjord-rug');
+    await t.backOffice.call('PATCH', '/products/fjord-rug', { stock: stock + 9 });
+    assert.equal((await server.get('/products/fjord-rug')).number('stock'), stock);
+    const worker = await tree.start({ SHOP_SYNC_SECONDS: '0.2' });
+    await until('the new stock', async () => (await server.get('/products/fjord-rug')).number('stock') === stock + 9, 30);
+    await worker.stop();
+  });
+}
+
 export async function run(t) {
   const tree = await t.tree();
   const server = await tree.start({ NEXT_PRIVATE_DEBUG_CACHE: '1' });
@@ -68,26 +93,5 @@ export async function run(t) {
     assert.equal(answer.status, 403);
   });
 
-  await t.check('invalidateProductCache outside any request, seen by another process too', async () => {
-    // This server asks the back office what changed, on a timer of its own.
-    const hasAsked = () => [...t.backOffice.counts.keys()].some((name) => name.startsWith('GET /changes?since='));
-    const worker = await tree.start({ NEXT_PRIVATE_DEBUG_CACHE: '1', SHOP_SYNC_SECONDS: '0.2' });
-    const { stock } = await t.backOffice.product('fjord-rug');
-    assert.equal((await server.get('/products/fjord-rug')).number('stock'), stock);
-    await until('its question', hasAsked);
-    await t.backOffice.call('PATCH', '/products/fjord-rug', { stock: stock + 9 });
-    const line = 'invalidated [product:fjord-rug, product-lists] by product (outside any request)';
-    await until('the mark', () => worker.log.includes(line));
-    for (const each of [worker, server]) assert.equal((await each.get('/products/fjord-rug')).number('stock'), stock + 9);
-    await worker.stop();
-  });
-
-  await t.check('and what changes while nobody asks is asked for later', async () => {
-    const { stock } = await t.backOffice.product('fjord-rug');
-    await t.backOffice.call('PATCH', '/products/fjord-rug', { stock: stock + 9 });
-    assert.equal((await server.get('/products/fjord-rug')).number('stock'), stock);
-    const worker = await tree.start({ SHOP_SYNC_SECONDS: '0.2' });
-    await until('the new stock', async () => (await server.get('/products/fjord-rug')).number('stock') === stock + 9, 30);
-    await worker.stop();
-  });
+  await checkWarehouse(t, tree, server);
 }

@@ -1,6 +1,8 @@
 // The warehouse changes stock in the back office without telling the shop. So
 // every SHOP_SYNC_SECONDS the shop asks what is new; no request is under way
 // then, which is the third setting the invalidation helpers work in.
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { freshResource } from './backend';
 import { invalidateProductCache } from './util/cache';
 
@@ -9,19 +11,27 @@ interface Changes {
   products: string[];
 }
 
-async function sync(since: number | null): Promise<number | null> {
-  const changes = await freshResource<Changes>(since === null ? '/changes' : `/changes?since=${since}`);
-  for (const slug of changes?.products ?? []) await invalidateProductCache('changed in the warehouse', slug);
-  return changes?.seq ?? since;
+/** How far the shop has come. It stands beside the cache, as entries live longer than a
+ *  process: what changed while none ran is asked for by the next. Without a note, as with a
+ *  new cache, it is all that ever changed. */
+const note = join(process.env.NEXT_CACHE_DIR ?? '.cache/nextcache', 'warehouse-seen');
+const noted = async () => Number(await readFile(note, 'utf8').catch(() => 0)) || 0;
+
+async function sync(since: number): Promise<number> {
+  const changes = await freshResource<Changes>(`/changes?since=${since}`);
+  if (!changes) return since;
+  for (const slug of changes.products) await invalidateProductCache('changed in the warehouse', slug);
+  if (changes.seq !== since) await writeFile(note, String(changes.seq)).catch(() => {}); // no disk, no note
+  return changes.seq;
 }
 
 export function startWarehouseSync() {
   const seconds = Number(process.env.SHOP_SYNC_SECONDS ?? 0);
   if (!(seconds > 0)) return;
-  let seen: number | null = null;
+  let seen: number | undefined;
   const turn = async () => {
     try {
-      seen = await sync(seen);
+      seen = await sync(seen ?? await noted());
     } catch (error) {
       console.error(`warehouse sync: ${error instanceof Error ? error.message : error}`);
     }
