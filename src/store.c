@@ -173,6 +173,7 @@ typedef struct opening {
   bool died;    /* something stood here and is gone */
   bool created; /* by us */
   uint64_t epoch_above;
+  uint64_t known_bytes;                 /* the bound of what stood here; 0: unknown */
   unsigned char dead_key[NXC__ID_SIZE]; /* of the first that died */
 } opening;
 
@@ -224,7 +225,8 @@ static int create(opening *o, const nxc__index *over) {
   uint64_t bytes = place->disk_bytes;
 
   if (rc != NXC_OK && rc != NXC_MISS) return rc;
-  if (bytes == NXC_ADOPT) bytes = rc == NXC_OK ? 0 : DEFAULT_DISK_BYTES;
+  if (bytes == NXC_ADOPT && rc == NXC_OK) bytes = 0;
+  if (bytes == NXC_ADOPT) bytes = o->known_bytes ? o->known_bytes : DEFAULT_DISK_BYTES;
   nxc__plan plan = {
       .geometry = nxc__index_geometry(bytes, place->tag_rows),
       .now_ms = now(o),
@@ -431,6 +433,7 @@ static void kill_displaced(const nxc__store *s, const char *dir) {
 /* Begins with what is known of the store that stood there until now. */
 static void note_before(opening *o, const nxc__store *s) {
   kill_displaced(s, o->place->dir);
+  o->known_bytes = s->index->geometry.bound_bytes;
   o->epoch_above = epoch_of(s->index);
   if (atomic_load(&s->index->header->epoch) & NXC__EPOCH_DEAD) note_death(o, s->index);
 }

@@ -313,6 +313,18 @@ static void another_bound_is_taken_by_the_last_one_alone(void **state) {
   test_dir_remove(dir);
 }
 
+static void who_adopts_a_bound_makes_it_anew_with_that(void **state) {
+  (void)state;
+  char *dir = test_dir_make();
+  nxc__store *first = open_store(dir);
+  test_remove_tree(dir);
+  nxc__store *second = open_with(dir, NXC_ADOPT, first);
+  assert_int_equal(second->index->geometry.bound_bytes, 8 * MB);
+  nxc__store_unref(first);
+  nxc__store_unref(second);
+  test_dir_remove(dir);
+}
+
 static void a_store_in_memory_needs_no_directory(void **state) {
   (void)state;
   nxc__store *store = NULL;
@@ -341,6 +353,7 @@ int main(void) {
       cmocka_unit_test(an_index_without_its_data_is_replaced),
       cmocka_unit_test(a_killed_store_is_dead_for_all_who_map_it),
       cmocka_unit_test(another_bound_is_taken_by_the_last_one_alone),
+      cmocka_unit_test(who_adopts_a_bound_makes_it_anew_with_that),
       cmocka_unit_test(a_store_in_memory_needs_no_directory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
