@@ -446,12 +446,20 @@ static int copy_marks(int fd, nxc__header *h, const nxc__index *from) {
   return write_all(fd, past, sizeof past, at);
 }
 
-static int fill_index(int fd, nxc__header *h, const nxc__index *replaces) {
-  int rc = posix_fallocate(fd, 0, (off_t)h->file_bytes);
-  if (rc) {
-    errno = rc;
-    return -1;
+/* Piece by piece, because a signal undoes what a call has reserved so far: a profiler's
+ * would never let a large one come to its end. */
+static int preallocate(int fd, uint64_t bytes) {
+  for (uint64_t at = 0; at < bytes; at += MIB) {
+    uint64_t size = bytes - at < MIB ? bytes - at : MIB;
+    do errno = posix_fallocate(fd, (off_t)at, (off_t)size);
+    while (errno == EINTR);
+    if (errno) return -1;
   }
+  return 0;
+}
+
+static int fill_index(int fd, nxc__header *h, const nxc__index *replaces) {
+  if (preallocate(fd, h->file_bytes)) return -1;
   if (replaces && copy_marks(fd, h, replaces)) return -1;
   return write_all(fd, h, sizeof *h, 0) ? -1 : fdatasync(fd);
 }

@@ -1,6 +1,7 @@
 /* test_surroundings.c - clocks that are set, processes that fork, threads that
  * are cancelled, limits, file systems on which nothing can be shared.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -275,6 +276,25 @@ static void a_call_is_never_left_half_way(void **state) {
   test_dir_remove(other);
 }
 
+/* ---- signals -------------------------------------------------------------------------- */
+
+/* As a profiler sends them, a thousand a second. */
+static void a_signal_costs_no_disk(void **state) {
+  const fault interrupted = {FAULT_SYSCALL, EINTR, false};
+  bool reserved = false;
+  (void)state;
+  for (long n = 1; !reserved; n++) {
+    char *dir = test_dir_make();
+    fault_arm(interrupted, n);
+    nxc_cache *c = test_open(dir);
+    assert_int_equal(fault_disarm(), 1); /* or it is not reserved at all */
+    reserved = strcmp(fault_where(), "posix_fallocate64") == 0;
+    if (reserved) assert_int_equal(test_stats(c).disk, 1);
+    nxc_close(c);
+    test_dir_remove(dir);
+  }
+}
+
 /* ---- limits --------------------------------------------------------------------------- */
 
 /* What a process that may write no more than `bytes` into a file finds: whether it has a
@@ -355,6 +375,7 @@ int main(void) {
       cmocka_unit_test(steps_and_deadlines),
       cmocka_unit_test(a_call_is_never_left_half_way),
       cmocka_unit_test(handles_after_a_fork),
+      cmocka_unit_test(a_signal_costs_no_disk),
       cmocka_unit_test(limits_of_files),
       cmocka_unit_test(network_file_systems),
   };
