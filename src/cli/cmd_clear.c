@@ -23,6 +23,14 @@ typedef struct wish {
   cli_selection selection;
 } wish;
 
+/* A path may have any name. */
+static void tell(const wish *w, const char *what, cli_text things, uint64_t bytes,
+                 const char *where) {
+  printf("%s: %s%s, %s, in ", what, w->dry_run ? "would remove " : "removed ", things.text,
+         cli_bytes(bytes).text);
+  cli_put_line(stdout, where);
+}
+
 /* ---- the build output ------------------------------------------------------------------ */
 
 typedef struct output {
@@ -134,8 +142,7 @@ static int clear_build(const wish *w) {
     code = refuse_if_served(w, &o);
     if (code == CLI_OK && !w->dry_run) code = remove_as_owner(&o);
     if (code == CLI_OK) {
-      printf("build output: %s%s, %s, in %s\n", w->dry_run ? "would remove " : "removed ",
-             cli_things(tree.files, "file", "files").text, cli_bytes(tree.bytes).text, o.path);
+      tell(w, "build output", cli_things(tree.files, "file", "files"), tree.bytes, o.path);
     }
   }
   close_output(&o);
@@ -242,8 +249,7 @@ static int clear_app(const wish *w) {
     code = is_whole(&w->selection) ? clear_all(view) : clear_some(view, &v);
   }
   if (code == CLI_OK) {
-    printf("cache: %s%s, %s, in %s\n", w->dry_run ? "would remove " : "removed ",
-           cli_things(v.count, "entry", "entries").text, cli_bytes(v.bytes).text, cli_where()->dir);
+    tell(w, "cache", cli_things(v.count, "entry", "entries"), v.bytes, cli_where()->dir);
   }
   for (size_t i = 0; i < v.count; i++) free((void *)(uintptr_t)v.keys[i].data);
   free(v.keys);

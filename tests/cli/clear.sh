@@ -193,3 +193,12 @@ if [ "$(id -u)" = 0 ]; then
   rm -rf .next
 fi
 cd "$work" || exit 2
+
+# Nor does a path speak to a terminal.
+dir=$work/$'evil\033[2J'
+fill <<<'put 1 p:b:/a 10 - 0 - -'
+mkdir -p $'out\033[2J/static'
+nc clear --all --dry-run --dir "$dir" --dist $'out\033[2J'
+has 'a name of a cache is shown' "$out" '^cache: would remove 1 entry.*evil\\x1b\[2J'
+has 'and of a build output' "$out" '^build output: would remove 0 files.*out\\x1b\[2J'
+hasnt 'as text' "$out" $'\033'
