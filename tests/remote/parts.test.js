@@ -362,5 +362,6 @@ test('the setting: addresses, clients, and what is wrong', () => {
   for (const off of ['0', 'false', false]) assert.equal(parseRemote({ client, strict: off }).strict, false);
   for (const wrong of ['h:6379', 'http://h', 5, null, {}, { url: 'redis://h', foo: 1 }, { client: {} }, 'redis://h?prefix=a{b}',
     'redis://h?getMs=soon', { url: 5 }, 'redis:6379', 'valkey:6379', 'redis://h?strict=yes', { url: 'redis://h', build: 'on' },
+    'redis://:p@ss/w@h', 'redis://u:12#ss@h', 'redis://u:12?ss@h', 'redis://h/name',
     'redis://h?getMs=Infinity', 'redis://h?connectMs=3e9']) assert.equal(parseRemote(wrong), undefined, JSON.stringify(wrong));
 });

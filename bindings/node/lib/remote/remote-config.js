@@ -40,12 +40,15 @@ const REMOTE_WANTED =
   'a URL such as redis://user:password@host:6379 (with %2F, %23 and %3F for "/", "#" and "?" in the password), a client of iovalkey, ioredis or redis, or an object with ' +
   `url or client, ${Object.keys(OPTIONS).join(', ')}`;
 
+/** Whether a password has ended the address early, with a character that is not encoded: what is left of it would be a host. */
+const isCutApart = ({ pathname, search, hash }) => !/^\/?\d*$/.test(pathname) || search.includes('@') || hash !== '';
+
 /** {url, given}: the address for the client, and what its query says to us; undefined when it is none. */
 function readUrl(url) {
   // "valkey:6379" is a URL as well, of no host.
   if (typeof url !== 'string' || !url.includes('://') || !URL.canParse(url)) return undefined;
   const address = new URL(url);
-  if (!PROTOCOLS.includes(address.protocol)) return undefined;
+  if (!PROTOCOLS.includes(address.protocol) || isCutApart(address)) return undefined;
   const given = {};
   for (const option of Object.keys(OPTIONS)) {
     if (address.searchParams.has(option)) given[option] = address.searchParams.get(option);
