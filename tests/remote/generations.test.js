@@ -93,6 +93,17 @@ test('an answer that is lost is asked for', async () => {
   }
 });
 
+test('a refusal is told, also by a connection that ends with it', async () => {
+  let refused = false;
+  const send = async (key, [command]) => {
+    if (refused) throw new Error('the connection is closed');
+    if (command !== 'XADD') return [];
+    refused = true;
+    throw new Error("READONLY You can't write against a read only replica.");
+  };
+  await assert.rejects(newLog().current(send), /READONLY/);
+});
+
 test('what is no generation is none', async () => {
   const log = newLog();
   for (const entry of [['1-1', 'x', 'y'], ['1-2', 'g', 'abcdefgh'], ['1-3', 'g', 'abcdefgh'], ['2-2', 'g', 'abc', 'b', '5-5']]) {

@@ -132,7 +132,7 @@ class InvalidationLog {
       await send(this.generationKey, ['XADD', this.generationKey, 'MAXLEN', '1', `${number}-${step}`, ...fields]);
       return true;
     } catch (error) {
-      const now = await this.registered(send);
+      const now = await this.registered(send).catch(() => undefined); // a client ends with what a demoted master says
       if (!now || now.number < number || (now.number === number && now.step < step)) throw error;
       return now.generation === generation && now.step === step;
     }
