@@ -28,7 +28,7 @@
 #define MIDDLEWARE_VERSION 3
 #define FUNCTIONS_VERSION 1
 #define ROUTES_VERSION 3
-#define VALUE_FAMILY "1" /* of the handler: bindings/node/lib/namespace.js */
+#define VALUE_FAMILY "2" /* of the handler: bindings/node/lib/namespace.js */
 
 static const char *const FILES[] = {
     "package.json",
