@@ -1,6 +1,10 @@
 // 'use cache': default, remote and a kind of the app's own; by time, by tag, in
 // several processes and after a restart.
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { flightClients, hasViewOf } from '../lib/flight-clients.mjs';
+import { workFolder } from '../lib/install.mjs';
 import { WallClock } from '../lib/wallclock.mjs';
 import { atLeast, numbers } from '../lib/versions.mjs';
 import { shows, sameRender, sleep, until } from '../lib/feature.mjs';
@@ -80,6 +84,46 @@ const results = {
       const page = await server.get('/actions');
       shows(page, '2');
       sameRender(page, await server.get('/actions'));
+    });
+  },
+};
+
+const bytes = {
+  id: 'use-cache-bytes', title: "'use cache': bytes that a page is given", builds,
+  async run(t) {
+    const server = await t.site().start();
+    await t.check('a page that turns them round does so to its own, of each kind and alignment', async () => {
+      const first = await server.get('/bytes');
+      shows(first, 'as stored');
+      for (let i = 0; i < 4; i += 1) {
+        const page = await server.get('/bytes');
+        shows(page, 'as stored');
+        sameRender(page, first);
+      }
+    }, { own: 'all readers of a result are given the same bytes' });
+    if (t.engine === 'next') return;
+    await t.check('what is taken for text is never given out as it is, by any reader of this Next.js', async () => {
+      const modules = join(workFolder, t.version, 'node_modules');
+      const { isAllText } = createRequire(import.meta.url)(join(modules, 'nextcache/lib/flight.js'));
+      const clients = flightClients(join(modules, 'next'));
+      assert.ok(clients.length >= 12, `${clients.length} readers`);
+      for (const { name, read } of clients) {
+        let [texts, views] = [0, 0];
+        for (let code = 0; code < 256; code += 1) {
+          for (const end of ['', '\n']) {
+            // Sixteen bytes, at a multiple of sixteen.
+            const row = Buffer.from(`1:${String.fromCharCode(code)}10,`, 'latin1');
+            const before = `2:"${'x'.repeat(27 - row.length)}"\n`;
+            const chunk = new Uint8Array(Buffer.concat([Buffer.from(before), row, Buffer.from(`${'1'.repeat(16)}${end}0:{"a":"$1"}\n`)]));
+            const isText = isAllText(Buffer.from(chunk));
+            const isView = hasViewOf(chunk, await read(chunk));
+            assert.ok(!isText || !isView, `${name}: tag ${code}`);
+            if (isText) texts += 1;
+            if (isView) views += 1;
+          }
+        }
+        assert.ok(texts > 10 && views >= 12, `${name}: ${texts} rows of text, ${views} views`);
+      }
     });
   },
 };
@@ -255,6 +299,6 @@ const development = {
   },
 };
 
-export const features = [results, processes, overtaken, clocks, development].map((feature) => ({
+export const features = [results, bytes, processes, overtaken, clocks, development].map((feature) => ({
   ...feature, absent: (version) => (atLeast(version, '15.0.0') ? undefined : "'use cache' came with 15"),
 }));
