@@ -140,8 +140,8 @@ static void spark(FILE *to, const double *points, size_t n, double most) {
 static struct winsize size_of_terminal(void) {
   struct winsize size = {.ws_col = 0};
   ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
-  if (size.ws_col < 40) size.ws_col = 80;
-  if (size.ws_row < 10) size.ws_row = 24;
+  if (!size.ws_col) size.ws_col = 80; /* as where a script has the other end */
+  if (!size.ws_row) size.ws_row = 24;
   return size;
 }
 

@@ -52,8 +52,10 @@ describe('the live screen while servers work', () => {
     terminal.resize(120, 40);
     const lines = await seen(terminal, (now) => isWhole(now) && now[1] === '' && /^ +now {2}the last/.test(now[2]), 'all of it');
     assert.ok(lines.some((line) => line.includes(`shop-server ${project.cache} 64`)), lines.join('\n'));
-    terminal.resize(60, 12);
-    await seen(terminal, (now) => /^nextcache 2 processes/.test(now[0]) && now.length <= 12, 'the first line, however small it is');
+    for (const [columns, rows] of [[60, 12], [30, 5]]) {
+      terminal.resize(columns, rows);
+      await seen(terminal, (now) => /^nextcache 2 processes/.test(now[0]) && now.length <= rows, 'the first line, however small it is');
+    }
   });
 
   test('picture', { skip: !forPictures }, async () => {
