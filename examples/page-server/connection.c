@@ -487,7 +487,8 @@ static int on_head(http_parser *p) {
   c->chunked = p->flags & F_CHUNKED;
   c->has_body = c->chunked;
   c->keep_alive = http_should_keep_alive(p) && !c->worker->stopping;
-  c->candidate = request_question(&c->request, p, c->worker->site, &c->question);
+  c->candidate =
+      c->worker->cache && request_question(&c->request, p, c->worker->site, &c->question);
   if (!c->candidate) begin_forwarding(c);
   return 0;
 }

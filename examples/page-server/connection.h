@@ -20,7 +20,7 @@ typedef struct worker {
   uv_timer_t sweep; /* closes what has been idle for too long */
   uv_async_t stop;
   uv_thread_t thread;
-  nxc_cache *cache;
+  _Atomic(nxc_cache *) cache; /* NULL until there is one */
   const char *site_dir;
   struct sockaddr_storage upstream; /* where Next.js listens */
   site *site;

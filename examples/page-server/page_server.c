@@ -7,6 +7,7 @@
  * clients over them. SIGUSR1 prints the counters, SIGTERM and SIGINT end it.
  */
 #include <limits.h>
+#include <nextcache_admin.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 #define MOST_THREADS 64
 #define MOST_MB (UINT64_C(1) << 40) /* so that it is bytes without an overflow */
 #define LAST_ANSWERS_MS 10000
+#define WAIT_MS 100
 
 typedef struct settings {
   const char *site, *listen, *next, *cache;
@@ -142,7 +144,9 @@ static void worker_close(worker *w) {
 /* ---- the process --------------------------------------------------------------------------- */
 
 typedef struct server {
-  nxc_cache *cache;
+  char dir[PATH_MAX]; /* of the cache */
+  uint64_t memory_mb;
+  nxc_cache *cache; /* NULL until Next.js has made it */
   worker *workers;
   size_t count;
 } server;
@@ -186,16 +190,42 @@ static void tell(void *arg, const char *message) {
 }
 
 /* The same directory, the same user and the same library version's format as the site's. */
-static bool open_cache(server *s, const settings *set) {
+static void open_cache(server *s) {
   nxc_options options;
-  char dir[PATH_MAX];
-  snprintf(dir, sizeof dir, "%s/.cache/nextcache", set->site);
+  nxc_view *view;
+  int found = nxc_view_open(&view, s->dir, NULL, 0);
+  nxc_view_close(view);
+  if (found == NXC_MISS) return;
   nxc_options_init(&options);
-  options.dir = set->cache ? set->cache : dir;
-  options.memory_bytes = set->memory_mb * MB;
-  options.disk_bytes = NXC_ADOPT; /* the bound is for Next.js to say */
+  options.dir = s->dir;
+  options.memory_bytes = s->memory_mb * MB;
+  options.disk_bytes = NXC_ADOPT;
   options.on_error = tell;
-  return nxc_open(&s->cache, &options) >= 0;
+  if (nxc_open(&s->cache, &options) < 0) s->cache = NULL;
+  for (size_t i = 0; i < s->count; i++) atomic_store(&s->workers[i].cache, s->cache);
+}
+
+static void on_wait(uv_timer_t *timer) {
+  server *s = timer->data;
+  open_cache(s);
+  if (s->cache) uv_timer_stop(timer);
+}
+
+/* The cache is made by Next.js, with the bound that it was given. */
+static void find_cache(server *s, const settings *set) {
+  static uv_timer_t wait;
+  s->memory_mb = set->memory_mb;
+  if (set->cache)
+    snprintf(s->dir, sizeof s->dir, "%s", set->cache);
+  else
+    snprintf(s->dir, sizeof s->dir, "%s/.cache/nextcache", set->site);
+  open_cache(s);
+  if (s->cache) return;
+  printf("there is no cache in %s yet: everything goes to Next.js\n", s->dir);
+  fflush(stdout);
+  uv_timer_init(uv_default_loop(), &wait);
+  wait.data = s;
+  uv_timer_start(&wait, on_wait, WAIT_MS, WAIT_MS);
 }
 
 static bool open_workers(server *s, const settings *set) {
@@ -207,7 +237,6 @@ static bool open_workers(server *s, const settings *set) {
   }
   for (size_t i = 0; i < s->count; i++) {
     worker *w = &s->workers[i];
-    w->cache = s->cache;
     w->site_dir = set->site;
     w->upstream = next;
     w->tells = i == 0;
@@ -232,7 +261,9 @@ int main(int argc, char **argv) {
   server s = {.count = set.threads, .workers = calloc(set.threads, sizeof(worker))};
   signal(SIGPIPE, SIG_IGN);
   watch_signals(&s);
-  if (!s.workers || !open_cache(&s, &set) || !open_workers(&s, &set)) return 1;
+  if (!s.workers) return 1;
+  find_cache(&s, &set);
+  if (!open_workers(&s, &set)) return 1;
   for (size_t i = 0; i < s.count; i++) uv_thread_create(&s.workers[i].thread, run, &s.workers[i]);
   uv_run(uv_default_loop(), UV_RUN_DEFAULT); /* until a signal ends it */
   for (size_t i = 0; i < s.count; i++) uv_async_send(&s.workers[i].stop);

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { ask } from './http.mjs';
 import { nextProgram, workFolder } from './build.mjs';
 
 const READY_MS = 60_000;
@@ -52,11 +53,13 @@ export class Program {
   }
 }
 
-export async function startNext(folder, port) {
+/** Unless it is to be `cold` it has made its cache, as it does with its first request. */
+export async function startNext(folder, port, { cold = false } = {}) {
   const used = port ?? await freePort();
   const next = new Program(process.execPath, [nextProgram, 'start', '-H', '127.0.0.1', '-p', String(used)],
     { cwd: folder, env: { ...process.env, NODE_ENV: 'production', NEXT_TELEMETRY_DISABLED: '1', NEXT_CACHE_DIR: join(folder, '.cache/nextcache') } });
   await next.printed(/Ready in/);
+  if (!cold) await ask(used, '/');
   return Object.assign(next, { port: used });
 }
 
