@@ -15,6 +15,8 @@ import { digits } from '../lib/statistics.mjs';
 const PAGES = 550; // with their data ten times the 5 MB of memory
 const SECONDS = 3;
 const PAIRS_MIN = 10;
+const ROUNDS_OF_A_START = 3; // V8 compiles the same server five percent better or worse from start to start
+const WARM_UP_SECONDS = 3;
 const CONNECTIONS = 10;
 const READY_MS = 120_000;
 const TICKS_PER_SECOND = 100;
@@ -30,7 +32,7 @@ const MODES = {
 export const title = '`next start`: requests per second, and CPU per request';
 export const about = `The same app, built with the handler and without, both under \`next start\` with 5 MB of memory for the cache; pages of about 40 KB
 of HTML. "One page" is asked for again and again; "working set" is ${PAGES} pages, ten times the memory, by Zipf 0.99. CPU is that of the
-server's processes; a round is one turn of each, in rotating order. "${OWN_HANDLER}" is Next's own cache once more, named as \`cacheHandler\`: what
+server's processes; a round is one turn of each, in rotating order, and after three of them all are started anew. "${OWN_HANDLER}" is Next's own cache once more, named as \`cacheHandler\`: what
 Next itself spends on any handler, which it imports three times for every request. "${DIRECT}" is the same build, whose next.config puts
 \`withDirectHandler\` around itself: Next does not import it then.`;
 export const metrics = { cpu: 'µs of CPU per request', rate: 'requests a second' };
@@ -130,14 +132,14 @@ async function ask(server, { pages }, seconds, seed) {
   return { cpu: (cpuOf(server.child.pid) - before) / requests, rate: requests / result.duration };
 }
 
-async function compareSetting(setting, pairs, figures) {
-  figures.settings.push(setting.label);
+/** Some rounds of servers that are started for them. */
+async function compareStart(setting, numbers, figures) {
   const up = [];
   try {
     for (const label of setting.modes) up.push(await startServer(label));
     for (const server of up) await visitAll(server, setting.pages);
-    for (const server of up) await ask(server, setting, 1, 1);
-    for (let number = 0; number < pairs; number += 1) {
+    for (const server of up) await ask(server, setting, WARM_UP_SECONDS, 1);
+    for (const number of numbers) {
       for (const server of rotated(up, number)) {
         figures.add(setting.label, server.label, number, await ask(server, setting, SECONDS, number + 2));
       }
@@ -145,6 +147,12 @@ async function compareSetting(setting, pairs, figures) {
   } finally {
     for (const server of up) await stopServer(server);
   }
+}
+
+async function compareSetting(setting, pairs, figures) {
+  figures.settings.push(setting.label);
+  const numbers = Array.from({ length: pairs }, (_, number) => number);
+  while (numbers.length > 0) await compareStart(setting, numbers.splice(0, ROUNDS_OF_A_START), figures);
 }
 
 const HERE = [{ label: 'one page', pages: 1, modes: Object.keys(MODES) }, { label: 'working set', pages: PAGES, modes: ['Next.js', 'nextcache'] }];
@@ -164,7 +172,8 @@ export async function run({ rounds, exact }) {
   return {
     figures,
     goals: [
-      { number: 12, goal: 'page in memory: requests a second ≥ 0.97 × default', figure: `${digits(rate.median)}; with withDirectHandler: ${digits(direct.median)}; beside Next's own cache as a handler: ${digits(beside.median)}`, reached: rate.median >= 0.97 },
+      { number: 12, goal: 'page in memory: requests a second ≥ 0.97 × default', figure: `${digits(rate.median)}; beside Next's own cache as a handler: ${digits(beside.median)}`, reached: rate.median >= 0.97 },
+      { number: 12, goal: 'the same, with withDirectHandler around next.config', figure: digits(direct.median), reached: direct.median >= 0.97 },
       { number: 12, goal: 'working set 10 × the memory tier: CPU per request ≤ 0.92 × default', figure: digits(cpu.median), reached: cpu.median <= 0.92 },
     ],
   };
