@@ -76,7 +76,8 @@ for (const kind of ["a site's ioredis", "a site's redis"]) {
     await assertShares(pods);
     await ready(...pods);
     const reads = async () => Number(/cmdstat_xread:calls=(\d+)/.exec(await server.ask('INFO', 'commandstats'))[1]);
-    const following = async () => (await server.ask('CLIENT', 'LIST')).match(/\bid=\d+(?=.*cmd=xread)/g);
+    const following = async () => (await server.ask('CLIENT', 'LIST')).match(/\bid=\d+(?=.*cmd=xread)/g) ?? [];
+    await eventually(async () => (await following()).length === pods.length);
     const [before, soFar] = [await following(), await reads()];
     await eventually(async () => (await reads()) >= soFar + 6);
     assert.deepEqual(await following(), before, 'on the same connections');
