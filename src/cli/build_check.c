@@ -252,17 +252,20 @@ static void check_handler(cli_build *b, const char *name, const char *handler) {
   }
 }
 
-static void check_handlers(cli_build *b, const json_t *config) {
+static void check_each(cli_build *b, const char *setting, json_t *handlers) {
   const char *name;
-  json_t *value = json_object_get(config, "cacheHandler"), *one;
-  if (json_is_string(value)) check_handler(b, "cacheHandler", json_string_value(value));
-  json_object_foreach(json_object_get(config, "cacheHandlers"), name, one) {
-    if (json_is_string(one)) check_handler(b, "cacheHandlers", json_string_value(one));
+  json_t *one;
+  json_object_foreach(handlers, name, one) {
+    if (json_is_string(one)) check_handler(b, setting, json_string_value(one));
   }
+}
+
+static void check_handlers(cli_build *b, const json_t *config) {
+  const json_t *value = json_object_get(config, "cacheHandler");
   const json_t *in_15 = json_object_get(config, "experimental");
-  json_object_foreach(json_object_get(in_15, "cacheHandlers"), name, one) {
-    if (json_is_string(one)) check_handler(b, "experimental.cacheHandlers", json_string_value(one));
-  }
+  if (json_is_string(value)) check_handler(b, "cacheHandler", json_string_value(value));
+  check_each(b, "cacheHandlers", json_object_get(config, "cacheHandlers"));
+  check_each(b, "experimental.cacheHandlers", json_object_get(in_15, "cacheHandlers"));
 }
 
 /* ---- all of it ---------------------------------------------------------------------------- */
