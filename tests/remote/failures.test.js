@@ -283,26 +283,35 @@ test('what a process could not send before its end is sent by those of its direc
   await eventually(() => fs.readdirSync(`${a.dir}/remote`).length === 0);
 });
 
-test('until an invalidation can be sent, nothing is believed of those who may not know of it', async () => {
-  const server = await startServer();
+/** The first may do everything but write into the log. */
+async function podsOfWhichOneCannotTell(server) {
   const patient = '?getMs=1000&connectMs=2000';
   const b = await startPod({ url: server.url + patient });
   await ready(b);
-  // It may do everything but write into the log.
   await server.ask('ACL', 'SETUSER', 'apart', 'on', '>secret', '+@all', '~nextcache:e:*', '~nextcache:{t}:clock', '%R~nextcache:*');
   const a = await startPod({ url: server.url.replace('//', '//apart:secret@') + patient });
   await ready(a);
-  await set(b, 'page', 'old', ['t']);
-  await settled(b);
-  assert.equal(await get(a, 'page', ['t']), 'old');
-  assert.equal(await rejected(mark(a, ['t'])), 'NEXTCACHE_NOT_GLOBAL');
-  assert.equal(await get(a, 'page', ['t']), null);
-  // Made of what b still has, after both have obeyed another invalidation.
+  return [a, b];
+}
+
+/** What it cannot tell of, b makes something of: of what it still has, after both have obeyed another invalidation. */
+async function assertNotBelieved(a, b) {
   await mark(b, ['other']);
   await agreed(a, b);
   await set(b, 'page', 'of old parts', ['t']);
   await settled(b);
   assert.equal(await get(a, 'page', ['t']), null);
+}
+
+test('until an invalidation can be sent, nothing is believed of those who may not know of it', async () => {
+  const server = await startServer();
+  const [a, b] = await podsOfWhichOneCannotTell(server);
+  await set(b, 'page', 'old', ['t']);
+  await settled(b);
+  assert.equal(await get(a, 'page', ['t']), 'old');
+  assert.equal(await rejected(mark(a, ['t'])), 'NEXTCACHE_NOT_GLOBAL');
+  assert.equal(await get(a, 'page', ['t']), null);
+  await assertNotBelieved(a, b);
   await server.ask('ACL', 'SETUSER', 'apart', '~nextcache:*');
   await eventually(async () => (await a.stats()).unsent === 0);
   await agreed(a, b);
@@ -347,24 +356,14 @@ test('strict mode looks into the log before every get', async () => {
 
 test('until a clear can be sent, nothing is believed of those who may not know of it', async () => {
   const server = await startServer();
-  const patient = '?getMs=1000&connectMs=2000';
-  const b = await startPod({ url: server.url + patient });
-  await ready(b);
-  await server.ask('ACL', 'SETUSER', 'apart', 'on', '>secret', '+@all', '~nextcache:e:*', '~nextcache:{t}:clock', '%R~nextcache:*');
-  const a = await startPod({ url: server.url.replace('//', '//apart:secret@') + patient });
-  await ready(a);
+  const [a, b] = await podsOfWhichOneCannotTell(server);
   await set(b, 'without a tag', 'old');
   await settled(b);
   assert.equal(await get(a, 'without a tag'), 'old');
   const clear = a.run(({ nextcache }) => nextcache.clear());
   assert.equal(await rejected(clear), 'NEXTCACHE_NOT_GLOBAL');
   assert.equal(await get(a, 'without a tag'), null);
-  // Made of what b still has, after both have obeyed an invalidation.
-  await mark(b, ['other']);
-  await agreed(a, b);
-  await set(b, 'page', 'of old parts', ['t']);
-  await settled(b);
-  assert.equal(await get(a, 'page', ['t']), null);
+  await assertNotBelieved(a, b);
   await server.ask('ACL', 'SETUSER', 'apart', '~nextcache:*');
   await eventually(async () => (await a.stats()).unsent === 0);
   await eventually(async () => (await get(b, 'page', ['t'])) === null);

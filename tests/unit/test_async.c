@@ -311,40 +311,30 @@ static void each_of_them_is_judged_by_its_own_soft_tags(void **state) {
   assert_int_equal(a[2].result, NXC_OK);
 }
 
+/* Two gets that may share a read, and a put between them. */
+static void assert_the_second_sees_it(rig *r, bool clears) {
+  answer before, after;
+  put(r, "key", 'a', LARGE, "tag");
+  assert_int_equal(get(r, "key", &before), NXC_PENDING);
+  if (clears) assert_int_equal(nxc_clear(r->cache), NXC_OK);
+  put(r, "key", 'b', LARGE, "tag");
+  assert_int_equal(get(r, "key", &after), NXC_PENDING);
+  run(r);
+  assert_int_equal(after.calls, 1);
+  assert_int_equal(after.result, NXC_OK);
+  assert_int_equal(after.first, 'b');
+  assert_int_equal(before.calls, 1);
+}
+
 /* A get that was called after a put had returned must not be given what a read
  * that began before the put has found. */
 static void a_joined_get_never_sees_less_than_it_should(void **state) {
-  rig *r = *state;
-  for (int round = 0; round < 20; round++) {
-    answer before, after;
-    put(r, "key", 'a', LARGE, "tag");
-    assert_int_equal(get(r, "key", &before), NXC_PENDING);
-    put(r, "key", 'b', LARGE, "tag");
-    assert_int_equal(get(r, "key", &after), NXC_PENDING);
-    run(r);
-    assert_int_equal(after.calls, 1);
-    assert_int_equal(after.result, NXC_OK);
-    assert_int_equal(after.first, 'b');
-    assert_int_equal(before.calls, 1);
-  }
+  for (int round = 0; round < 20; round++) assert_the_second_sees_it(*state, false);
 }
 
 /* In what was cleared nothing changes any more, so its words hold for ever. */
 static void a_joined_get_sees_nothing_from_before_a_clear(void **state) {
-  rig *r = *state;
-  for (int round = 0; round < 20; round++) {
-    answer before, after;
-    put(r, "key", 'a', LARGE, "tag");
-    assert_int_equal(get(r, "key", &before), NXC_PENDING);
-    assert_int_equal(nxc_clear(r->cache), NXC_OK);
-    put(r, "key", 'b', LARGE, "tag");
-    assert_int_equal(get(r, "key", &after), NXC_PENDING);
-    run(r);
-    assert_int_equal(after.calls, 1);
-    assert_int_equal(after.result, NXC_OK);
-    assert_int_equal(after.first, 'b');
-    assert_int_equal(before.calls, 1);
-  }
+  for (int round = 0; round < 20; round++) assert_the_second_sees_it(*state, true);
 }
 
 static void a_mark_while_it_reads_is_obeyed(void **state) {
